@@ -1,0 +1,98 @@
+// Text as HTTP sees it: bytes, ASCII case folding only, no locale. Pure; any thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace remora::ascii {
+
+constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+constexpr bool isDigit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool isAlpha(char c) { return lower(c) >= 'a' && lower(c) <= 'z'; }
+constexpr bool isBlank(char c) { return c == ' ' || c == '\t'; }
+
+// The value of a hexadecimal digit, or -1.
+constexpr int hexValue(char c) {
+  if (isDigit(c)) return c - '0';
+  const char l = lower(c);
+  return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
+}
+
+// RFC 9110 section 5.6.2.
+constexpr bool isTokenChar(char c) {
+  if (isAlpha(c) || isDigit(c)) return true;
+  switch (c) {
+    case '!': case '#': case '$': case '%': case '&': case '\'': case '*': case '+': case '-': case '.':
+    case '^': case '_': case '`': case '|': case '~':
+      return true;
+    default:
+      return false;
+  }
+}
+
+constexpr bool equalsIgnoreCase(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (lower(a[i]) != lower(b[i])) return false;
+  }
+  return true;
+}
+
+// Like equalsIgnoreCase, for a `b` that is already lower case and of letters, digits and '-' only: eight bytes at a
+// time, since every header name of every message goes through it. Folding 0x20 may also match control bytes with '-'
+// or digits; the parser has refused those in names before.
+inline bool equalsLower(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  size_t i = 0;
+  for (; i + 8 <= a.size(); i += 8) {
+    uint64_t x, y;
+    std::memcpy(&x, a.data() + i, 8);
+    std::memcpy(&y, b.data() + i, 8);
+    if ((x | 0x2020202020202020ULL) != y) return false;
+  }
+  for (; i < a.size(); ++i) {
+    if ((a[i] | 0x20) != b[i]) return false;
+  }
+  return true;
+}
+
+constexpr std::string_view trim(std::string_view text) {
+  while (!text.empty() && isBlank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && isBlank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+// 1*DIGIT without sign, blanks or overflow; nothing otherwise (RFC 9110 section 8.6 wants exactly this).
+constexpr std::optional<uint64_t> parseDecimal(std::string_view text) {
+  if (text.empty() || text.size() > 19) return std::nullopt;
+  uint64_t value = 0;
+  for (char c : text) {
+    if (!isDigit(c)) return std::nullopt;
+    value = value * 10 + static_cast<uint64_t>(c - '0');
+  }
+  return value;
+}
+
+// Calls visit(member) for each non-empty member of a comma-separated list (RFC 9110 section 5.6.1).
+template <class Visit>
+constexpr void forEachListMember(std::string_view list, Visit visit) {
+  while (!list.empty()) {
+    const size_t comma = list.find(',');
+    const std::string_view member = trim(list.substr(0, comma));
+    if (!member.empty()) visit(member);
+    if (comma == std::string_view::npos) return;
+    list.remove_prefix(comma + 1);
+  }
+}
+
+inline std::string toLower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = lower(c);
+  return out;
+}
+
+}  // namespace remora::ascii

@@ -1,0 +1,77 @@
+#include "base/reasons.h"
+
+#include <array>
+#include <cstddef>
+
+namespace remora {
+namespace {
+
+using enum Reason;
+constexpr Side kDown = Side::kDownstream;
+constexpr Side kUp = Side::kUpstream;
+constexpr Side kUs = Side::kUs;
+
+// clang-format off: one row a line keeps the table readable as a table
+constexpr std::array kRows = {
+  ReasonRow{kOk, "ok", 200, 0, kUp, "-", "via_upstream", "", "the upstream answered"},
+  ReasonRow{kDirectAnswer, "direct_answer", 200, 0, kUs, "-", "direct_response", "", "the route answers by itself, as configured"},
+  ReasonRow{kRedirect, "redirect", 301, 0, kUs, "-", "direct_response", "", "the route redirects, as configured"},
+  ReasonRow{kBadRequestLine, "bad_request_line", 400, 13, kDown, "DPE", "http1.codec_error", "http_request_error", "the request line isn't METHOD SP TARGET SP HTTP/1.x CRLF"},
+  ReasonRow{kBadHeader, "bad_header", 400, 13, kDown, "DPE", "http1.codec_error", "http_request_error", "a header line is malformed: an invalid name, a control character, a folded line or a bare line end"},
+  ReasonRow{kBadHost, "bad_host", 400, 13, kDown, "DPE", "http1.codec_error", "http_request_error", "the Host header is missing, repeated or invalid, or contradicts the target"},
+  ReasonRow{kBadTarget, "bad_target", 400, 13, kDown, "DPE", "http1.codec_error", "http_request_error", "the request target isn't in a form that this method may use"},
+  ReasonRow{kBadPath, "bad_path", 400, 13, kDown, "-", "path_normalization_failed", "http_request_error", "the path holds a byte or an escape that the path policy refuses"},
+  ReasonRow{kBadFraming, "bad_framing", 400, 13, kDown, "DPE", "http1.codec_error", "http_request_error", "Content-Length and Transfer-Encoding are repeated, malformed or contradict each other"},
+  ReasonRow{kBadTransferCoding, "bad_transfer_coding", 501, 12, kDown, "DPE", "http1.codec_error", "http_request_error", "the only transfer coding that is understood is one final 'chunked'"},
+  ReasonRow{kBadChunk, "bad_chunk", 400, 13, kDown, "DPE", "http1.codec_error", "http_request_error", "a chunk's size, extension or end is malformed"},
+  ReasonRow{kBadTrailer, "bad_trailer", 400, 13, kDown, "DPE", "http1.codec_error", "http_request_error", "a trailer line is malformed, too large or names a field that may not be a trailer"},
+  ReasonRow{kBadVersion, "bad_version", 505, 12, kDown, "DPE", "http1.codec_error", "http_request_error", "the version isn't HTTP/1.0 or HTTP/1.1"},
+  ReasonRow{kBadExpect, "bad_expect", 417, 13, kDown, "-", "unsupported_expect", "http_request_error", "the only expectation that is understood is 100-continue"},
+  ReasonRow{kConnectMethod, "connect_method", 405, 12, kDown, "-", "connect_not_allowed", "http_request_error", "CONNECT isn't offered by this listener"},
+  ReasonRow{kHeadTooLarge, "head_too_large", 431, 8, kDown, "DPE", "http1.headers_too_large", "http_request_error", "the request head is larger than limits.head_bytes"},
+  ReasonRow{kTooManyHeaders, "too_many_headers", 431, 8, kDown, "DPE", "http1.too_many_headers", "http_request_error", "the request has more headers than limits.header_count"},
+  ReasonRow{kTargetTooLong, "target_too_long", 414, 8, kDown, "DPE", "http1.target_too_long", "http_request_error", "the request target is longer than limits.target_bytes"},
+  ReasonRow{kHeaderTimeout, "header_timeout", 408, 4, kDown, "DI", "request_header_timeout", "http_request_error", "the request head wasn't complete within timeouts.header"},
+  ReasonRow{kRequestStalled, "request_stalled", 408, 4, kDown, "DI", "request_body_timeout", "http_request_error", "the client sent nothing of its request body for timeouts.body_stall"},
+  ReasonRow{kClientGone, "client_gone", 0, 1, kDown, "DC", "downstream_remote_disconnect", "", "the client closed its connection before the answer was complete"},
+  ReasonRow{kClientReset, "client_reset", 0, 1, kDown, "DC", "downstream_remote_disconnect", "", "the client reset its connection"},
+  ReasonRow{kClientStalled, "client_stalled", 0, 1, kDown, "DC", "downstream_write_timeout", "", "the client read nothing of the answer for timeouts.write_stall"},
+  ReasonRow{kNoRoute, "no_route", 404, 12, kUs, "NR", "route_not_found", "destination_not_found", "no route matches this request; ask 'remora explain' which came near"},
+  ReasonRow{kNoService, "no_service", 503, 14, kUs, "NC", "cluster_not_found", "destination_not_found", "the route names a service that isn't known"},
+  ReasonRow{kNoEndpoint, "no_endpoint", 503, 14, kUs, "UH", "no_healthy_upstream", "destination_unavailable", "the service has no endpoint that may be used; see /clusters"},
+  ReasonRow{kDnsFailed, "dns_failed", 503, 14, kUs, "DF", "dns_resolution_failure", "dns_error", "the service's name didn't resolve and no earlier address is known; see /clusters"},
+  ReasonRow{kConnectRefused, "connect_refused", 503, 14, kUp, "UF", "upstream_reset_before_response_started{connection_failure}", "connection_refused", "the endpoint refused the connection: is the application listening there?"},
+  ReasonRow{kConnectTimeout, "connect_timeout", 503, 14, kUp, "UF", "upstream_reset_before_response_started{connection_timeout}", "connection_timeout", "the endpoint didn't accept the connection within the service's timeouts.connect"},
+  ReasonRow{kConnectFailed, "connect_failed", 503, 14, kUp, "UF", "upstream_reset_before_response_started{connection_failure}", "destination_unavailable", "the connection to the endpoint failed"},
+  ReasonRow{kUpstreamClosed, "upstream_closed", 502, 14, kUp, "UC", "upstream_reset_before_response_started{connection_termination}", "connection_terminated", "the application closed the connection before it answered; the request may have been executed"},
+  ReasonRow{kUpstreamReset, "upstream_reset", 502, 14, kUp, "UR", "upstream_reset_before_response_started{remote_reset}", "connection_terminated", "the application reset the connection before it answered; the request may have been executed"},
+  ReasonRow{kUpstreamStalled, "upstream_stalled", 504, 4, kUp, "UT", "upstream_write_timeout", "connection_write_timeout", "the application read nothing of the request for the service's timeouts.write_stall"},
+  ReasonRow{kBadResponse, "bad_response", 502, 13, kUp, "UPE", "upstream_reset_before_response_started{protocol_error}", "http_protocol_error", "the application's response is malformed or ambiguous, so nothing of it is passed on"},
+  ReasonRow{kResponseTooLarge, "response_too_large", 502, 13, kUp, "UPE", "upstream_reset_before_response_started{protocol_error}", "http_response_header_section_size", "the application's response head is larger than limits.head_bytes or limits.header_count"},
+  ReasonRow{kResponseTruncated, "response_truncated", 502, 14, kUp, "UC", "upstream_reset_after_response_started{connection_termination}", "http_response_incomplete", "the application's response ended before its announced end, so the client's was cut as well"},
+  ReasonRow{kResponseTimeout, "response_timeout", 504, 4, kUp, "UT", "response_timeout", "http_response_timeout", "the application sent nothing for the route's idle_timeout"},
+  ReasonRow{kExchangeTimeout, "exchange_timeout", 504, 4, kUp, "UT", "request_overall_timeout", "http_response_timeout", "the exchange took longer than the route's timeout"},
+  ReasonRow{kUpgradeRefused, "bad_upgrade", 502, 13, kUp, "UPE", "upgrade_failed", "http_upgrade_failed", "the application switched protocols though it wasn't asked to"},
+  ReasonRow{kOverloaded, "overloaded", 503, 14, kUs, "OM", "overload", "proxy_internal_response", "remora has as many connections as limits.connections allows"},
+  ReasonRow{kNoDescriptors, "no_descriptors", 503, 14, kUs, "OM", "overload", "proxy_internal_error", "no file descriptor is left for a connection to the endpoint; raise the process's limit (ulimit -n)"},
+  ReasonRow{kPoolFull, "pool_full", 503, 14, kUs, "UO", "upstream_overflow", "connection_limit_reached", "the service has as many connections as limits.connections of the service allows"},
+  ReasonRow{kDraining, "draining", 503, 14, kUs, "-", "draining", "proxy_internal_response", "remora is shutting down"},
+  ReasonRow{kInternal, "internal", 500, 13, kUs, "-", "internal", "proxy_internal_error", "a bug in remora; please report it with this request id"},
+};
+// clang-format on
+
+consteval bool rowsAreInOrder() {
+  for (size_t i = 0; i < kRows.size(); ++i) {
+    if (kRows[i].reason != static_cast<Reason>(i)) return false;
+  }
+  return kRows.size() == static_cast<size_t>(Reason::kCount);
+}
+static_assert(rowsAreInOrder(), "each reason has exactly one row, in the order of the enum");
+
+}  // namespace
+
+const ReasonRow& rowOf(Reason reason) {
+  return kRows[static_cast<size_t>(reason) < kRows.size() ? static_cast<size_t>(reason) : kRows.size() - 1];
+}
+
+}  // namespace remora

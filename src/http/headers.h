@@ -1,0 +1,73 @@
+// Header fields of one message, in the order and case in which they arrived. Views only: the bytes belong to the
+// buffer of whoever parsed or to the configuration, and must outlive this. Belongs to one core.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "base/ascii.h"
+
+namespace remora::http {
+
+// Fields that remora itself reads, recognised once while parsing. kOther: everything else.
+enum class HeaderId : uint8_t {
+  kOther,
+  kAccept, kAuthorization, kConnection, kContentLength, kContentType, kCookie, kDate, kExpect, kForwarded, kHost,
+  kHttp2Settings, kKeepAlive, kLocation, kProxyAuthenticate, kProxyAuthorization, kProxyConnection, kProxyStatus,
+  kReferer, kServer, kTe, kTraceparent, kTracestate, kTrailer, kTransferEncoding, kUpgrade, kUserAgent, kVia,
+  kXForwardedFor, kXForwardedHost, kXForwardedProto, kXRequestId,
+  kCount,
+};
+
+HeaderId headerIdOf(std::string_view name);   // any case
+std::string_view nameOf(HeaderId id);         // lower case; empty for kOther
+
+struct Field {
+  std::string_view name;   // as received
+  std::string_view value;  // without the blanks around it
+  HeaderId id = HeaderId::kOther;
+};
+
+class Headers {
+ public:
+  void clear() { fields_.clear(); }
+  void add(std::string_view name, std::string_view value, HeaderId id) { fields_.push_back({name, value, id}); }
+  void add(std::string_view name, std::string_view value) { add(name, value, headerIdOf(name)); }
+
+  size_t size() const { return fields_.size(); }
+  auto begin() const { return fields_.begin(); }
+  auto end() const { return fields_.end(); }
+  const Field& operator[](size_t i) const { return fields_[i]; }
+
+  // The first field of that id or name; null when there is none.
+  const Field* find(HeaderId id) const {
+    for (const Field& field : fields_) {
+      if (field.id == id) return &field;
+    }
+    return nullptr;
+  }
+  const Field* find(std::string_view name) const {
+    for (const Field& field : fields_) {
+      if (ascii::equalsIgnoreCase(field.name, name)) return &field;
+    }
+    return nullptr;
+  }
+  std::string_view valueOf(HeaderId id) const {
+    const Field* field = find(id);
+    return field ? field->value : std::string_view();
+  }
+
+  // The fields' text moved by `distance` bytes (its buffer was replaced by a larger one).
+  void rebase(ptrdiff_t distance) {
+    for (Field& field : fields_) {
+      field.name = {field.name.data() + distance, field.name.size()};
+      field.value = {field.value.data() + distance, field.value.size()};
+    }
+  }
+
+ private:
+  std::vector<Field> fields_;  // keeps its capacity from exchange to exchange
+};
+
+}  // namespace remora::http

@@ -1,0 +1,67 @@
+// Messages by what is known of them. Raw* came out of the parser: syntactically right, nothing more. Request and
+// Response were validated: their framing is unambiguous and their target is understood. Views only, see headers.h.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "http/headers.h"
+
+namespace remora::http {
+
+enum class Method : uint8_t { kOther, kGet, kHead, kPost, kPut, kDelete, kOptions, kPatch, kTrace, kConnect };
+
+Method methodOf(std::string_view text);  // case-sensitive, RFC 9110 section 9.1
+// RFC 9110 section 9.2.2: sending it twice has the effect of sending it once. kOther counts as not idempotent.
+bool isIdempotent(Method method);
+
+// How the end of a body is found.
+enum class Framing : uint8_t { kNone, kLength, kChunked, kUntilClose };
+
+struct BodyPlan {
+  Framing framing = Framing::kNone;
+  uint64_t length = 0;  // of kLength
+};
+
+struct RawRequest {
+  std::string_view method;
+  std::string_view target;
+  uint8_t minor = 1;  // HTTP/1.minor
+  Headers headers;
+};
+
+struct RawResponse {
+  uint16_t status = 0;
+  uint8_t minor = 1;
+  std::string_view phrase;
+  Headers headers;
+};
+
+struct Request {
+  const Headers* headers = nullptr;  // of the RawRequest
+  std::string_view method_text;
+  Method method = Method::kOther;
+  std::string_view target;   // as received
+  uint8_t minor = 1;
+  std::string_view scheme;   // "http" unless an absolute-form target says otherwise
+  std::string_view host;     // authority as received, with its port; from an absolute-form target when there is one
+  std::string_view hostname; // lower case without port and trailing dot
+  std::string_view path;     // normalised (http/path.h), without the query
+  std::string_view raw_path; // path and query as received: "/a%2Fb?x=1"; "*" for OPTIONS *
+  std::string_view query;    // without '?'
+  BodyPlan body;
+  bool keep_alive = true;
+  bool expects_continue = false;
+  std::string_view upgrade;  // protocol asked for, empty when none
+};
+
+struct Response {
+  const Headers* headers = nullptr;
+  uint16_t status = 0;
+  uint8_t minor = 1;
+  std::string_view phrase;
+  BodyPlan body;
+  bool keep_alive = true;    // the connection may carry another exchange
+};
+
+}  // namespace remora::http

@@ -1,0 +1,47 @@
+// Clusters (services, to users) as plain data: which endpoints, chosen how, connected to how.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/deadline.h"
+#include "model/listener.h"
+#include "model/origin.h"
+
+namespace remora::model {
+
+struct Endpoint {
+  Origin origin;
+  SocketAddress address;
+  uint32_t weight = 1;    // 1..128 shares within its locality
+  uint32_t priority = 0;  // lower is preferred
+  std::string zone;
+
+  bool operator==(const Endpoint&) const = default;
+};
+
+enum class Balance : uint8_t { kRoundRobin, kLeastRequest, kRandom };
+
+struct PoolOptions {
+  Milliseconds connect{5'000};       // to connect to an endpoint
+  Milliseconds idle{60'000};         // unused connection; shortened by what is learned of the application
+  Milliseconds max_age{0};           // 0: no limit
+  Milliseconds write_stall{30'000};  // no byte of a request taken by the application
+  uint32_t max_idle = 128;           // kept unused connections a core and endpoint
+  uint64_t max_requests = 0;         // exchanges a connection; 0: no limit
+
+  bool operator==(const PoolOptions&) const = default;
+};
+
+struct Cluster {
+  Origin origin;
+  std::string name;
+  std::vector<Endpoint> endpoints;  // addresses of kind kDns are resolved and kept fresh
+  Balance balance = Balance::kLeastRequest;
+  PoolOptions pool;
+
+  bool operator==(const Cluster&) const = default;
+};
+
+}  // namespace remora::model

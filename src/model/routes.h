@@ -1,0 +1,131 @@
+// Routes as plain data. Order is law: within the best matching host the first route that matches wins. Only the YAML
+// front end sorts, the way the Gateway API does; the compiler and the route table keep the order they are given.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/deadline.h"
+#include "model/origin.h"
+
+namespace remora::model {
+
+struct PathMatch {
+  enum class Kind : uint8_t {
+    kAny,
+    kExact,     // "/a/b"
+    kPrefix,    // "/a/b" matches "/a/b" and "/a/b/c", not "/a/bc" (whole segments)
+    kRegex,     // RE2, the whole path
+    kTemplate,  // "/users/{id}/orders/{rest=**}": {x} one segment, {x=**} the rest; last only
+  };
+  Kind kind = Kind::kAny;
+  std::string text;
+
+  bool operator==(const PathMatch&) const = default;
+};
+
+// How a header, query parameter or cookie must look.
+struct ValueMatch {
+  enum class Kind : uint8_t { kExact, kPrefix, kSuffix, kRegex, kPresent, kAbsent };
+  std::string name;  // header names in lower case
+  Kind kind = Kind::kPresent;
+  std::string text;
+  Origin origin;
+
+  bool operator==(const ValueMatch&) const = default;
+};
+
+struct RouteMatch {
+  PathMatch path;
+  Origin path_origin;
+  std::vector<std::string> methods;  // empty: any; exact, case-sensitive
+  Origin methods_origin;
+  std::vector<ValueMatch> headers;
+  std::vector<ValueMatch> query;
+  std::vector<ValueMatch> cookies;
+  std::vector<std::string> sources;  // CIDRs; empty: any
+  Origin sources_origin;
+
+  bool operator==(const RouteMatch&) const = default;
+};
+
+struct WeightedCluster {
+  std::string cluster;
+  uint32_t weight = 1;
+  Origin origin;
+
+  bool operator==(const WeightedCluster&) const = default;
+};
+
+struct Forward {
+  std::vector<WeightedCluster> clusters;  // never empty; weights sum to at least 1
+
+  bool operator==(const Forward&) const = default;
+};
+
+struct Redirect {
+  uint16_t status = 302;  // 301, 302, 303, 307 or 308
+  std::optional<std::string> scheme;
+  std::optional<std::string> host;
+  std::optional<uint16_t> port;
+  std::optional<std::string> path;         // replaces the whole path
+  std::optional<std::string> path_prefix;  // replaces the matched prefix
+
+  bool operator==(const Redirect&) const = default;
+};
+
+struct DirectAnswer {
+  uint16_t status = 200;
+  std::string body;
+  std::string content_type = "text/plain; charset=utf-8";
+
+  bool operator==(const DirectAnswer&) const = default;
+};
+
+struct Rewrite {
+  std::optional<std::string> path;         // replaces the whole path; {name} inserts a template's variable
+  std::optional<std::string> path_prefix;  // replaces the matched prefix
+  std::optional<std::string> host;
+
+  bool operator==(const Rewrite&) const = default;
+};
+
+struct HeaderChanges {
+  std::vector<std::pair<std::string, std::string>> set;  // replaces every field of that name
+  std::vector<std::pair<std::string, std::string>> add;  // appends one
+  std::vector<std::string> remove;                       // lower case
+
+  bool isEmpty() const { return set.empty() && add.empty() && remove.empty(); }
+  bool operator==(const HeaderChanges&) const = default;
+};
+
+struct Route {
+  Origin origin;
+  std::string name;  // metric label and log field; "routes[3]" when the user gave none
+  RouteMatch match;
+  std::variant<Forward, Redirect, DirectAnswer> action;
+  std::optional<Rewrite> rewrite;
+  HeaderChanges request_headers;
+  HeaderChanges response_headers;
+  Milliseconds timeout{0};       // whole exchange; 0: none
+  Milliseconds idle_timeout{0};  // no byte from the upstream; 0: none
+};
+
+struct VirtualHost {
+  Origin origin;
+  std::string name;
+  std::vector<std::string> hosts;  // lower case without port: exact, "*.suffix" or "*"
+  std::vector<Route> routes;       // in order of precedence
+};
+
+struct RouteTable {
+  Origin origin;
+  std::string name;
+  std::vector<VirtualHost> hosts;
+};
+
+}  // namespace remora::model

@@ -1,0 +1,77 @@
+// The decision log that every exchange carries: 16 entries of 12 bytes, no allocation. On overflow the first 8, the
+// last 7 and a count remain. Self-describing failures, `explain`, /recent and the access log are views of it.
+// Belongs to its exchange's core.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace remora::observe {
+
+// A number that the RuleBook turns back into its source; 0 means "no rule, the code itself decided".
+struct RuleId {
+  uint32_t number = 0;
+
+  bool operator==(const RuleId&) const = default;
+};
+
+// What was decided. The argument's meaning stands beside each. Append only: numbers are shown by /recent as names.
+enum class Outcome : uint16_t {
+  kReceived,         // argument: listener's index
+  kHostMatched,      // argument: 0 exact, 1 suffix wildcard, 2 any
+  kRouteMatched,     // argument: routes looked at before it
+  kNoRouteMatched,   // argument: routes looked at
+  kClusterChosen,    // argument: index in a weighted split
+  kRedirected,       // argument: status
+  kAnswered,         // argument: status of a direct answer
+  kEndpointChosen,   // argument: endpoint's index in the set
+  kConnected,        // a fresh connection; argument: attempt from 1
+  kReused,           // a pooled connection; argument: attempt from 1
+  kSent,             // request head handed to the kernel
+  kAttemptFailed,    // argument: Reason
+  kReplayed,         // the request is sent again: it provably never reached the application; argument: attempt
+  kResponded,        // response head arrived; argument: status
+  kUpgraded,         // became a tunnel; argument: status
+  kRefused,          // validation refused the request; argument: Reason
+  kFailed,           // remora answers by itself or cuts; argument: Reason
+  kCompleted,        // last byte sent; argument: status
+  kDropped,          // stands for entries lost to overflow; argument: how many
+  kCount,
+};
+
+std::string_view nameOf(Outcome outcome);
+
+struct TrailEntry {
+  RuleId rule;
+  Outcome outcome = Outcome::kReceived;
+  uint16_t argument = 0;
+  uint32_t micros = 0;  // since the exchange's start
+};
+static_assert(sizeof(TrailEntry) == 12);
+
+class Trail {
+ public:
+  static constexpr size_t kCapacity = 16;
+  static constexpr size_t kFirstKept = 8;
+
+  void clear() { count_ = 0; }
+  void add(Outcome outcome, RuleId rule, uint16_t argument, uint32_t micros) {
+    if (count_ < kCapacity) [[likely]] {
+      entries_[count_++] = {rule, outcome, argument, micros};
+    } else {
+      addPastCapacity({rule, outcome, argument, micros});
+    }
+  }
+  // In order of time. After an overflow entry 8 is kDropped with the number of lost entries.
+  std::span<const TrailEntry> entries() const { return {entries_.data(), count_}; }
+
+ private:
+  void addPastCapacity(TrailEntry entry);
+
+  std::array<TrailEntry, kCapacity> entries_;
+  size_t count_ = 0;
+};
+
+}  // namespace remora::observe
