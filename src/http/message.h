@@ -49,6 +49,7 @@ struct Request {
   std::string_view path;     // normalised (http/path.h), without the query
   std::string_view raw_path; // path and query as received: "/a%2Fb?x=1"; "*" for OPTIONS *
   std::string_view query;    // without '?'
+  bool has_encoded_slash = false;  // "%2F" in the path: a rule that authorizes by path must refuse it
   BodyPlan body;
   bool keep_alive = true;
   bool expects_continue = false;

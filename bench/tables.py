@@ -1,0 +1,118 @@
+"""Results as text: a table for each scenario, and the one for README.md."""
+
+import statistics
+
+from figures import spread, summary
+
+REFERENCE = "l4epoll"
+
+
+def median(rows, key):
+    values = [row[key] for row in rows if row.get(key) is not None]
+    return statistics.median(values) if values else float("nan")
+
+
+def split(rows):
+    """(user, system) microseconds a request over all rounds: ticks are too coarse for one."""
+    done = max(sum(row["done"] for row in rows), 1)
+    return sum(row["user_ticks"] for row in rows) / done, sum(row["system_ticks"] for row in rows) / done
+
+
+def cpu_summary(results, name):
+    reference = [row["cpu"] for row in results.get(REFERENCE, [])]
+    return summary([row["cpu"] for row in results[name]], reference)
+
+
+def interval(figures):
+    ratio = figures.get("ratio")
+    if not ratio:
+        return "-", "-"
+    return f"{ratio['median']:.2f}", f"{ratio['low']:.2f}..{ratio['high']:.2f} ({ratio['coverage'] * 100:.0f} %)"
+
+
+def traffic_table(results):
+    heads = ("proxy", "us/req", "min..max", "ratio", "interval", "user", "system", "calls", "rps", "p50 us", "p99 us")
+    table = [heads + ("pss KiB", "switches", "errors")]
+    for name, rows in results.items():
+        figures = cpu_summary(results, name)
+        user, system = split(rows)
+        ratio, between = interval(figures)
+        row = (name, f"{figures['median']:.2f}", f"{figures['min']:.2f}..{figures['max']:.2f}", ratio, between)
+        row += (f"{user:.2f}", f"{system:.2f}", f"{median(rows, 'calls'):.2f}", f"{median(rows, 'rate'):.0f}")
+        row += (f"{median(rows, 'p50'):.0f}", f"{median(rows, 'p99'):.0f}", f"{median(rows, 'pss'):.0f}")
+        table.append(row + (f"{median(rows, 'switches'):.3f}", str(sum(r["errors"] for r in rows))))
+    return table
+
+
+def start_table(results):
+    table = [("proxy", "ms to first 200", "min..max", "ms above l4epoll", "cpu ms", "rss KiB", "pss KiB")]
+    reference = [row["millis"] for row in results.get(REFERENCE, [])]
+    for name, rows in results.items():
+        millis = [row["millis"] for row in rows]
+        above = [own - other for own, other in zip(millis, reference)]
+        figures = spread(millis)
+        row = (name, f"{figures['median']:.1f}", f"{figures['min']:.1f}..{figures['max']:.1f}")
+        row += (f"{statistics.median(above):+.1f}" if above else "-", f"{median(rows, 'cpu_millis'):.1f}")
+        table.append(row + (f"{median(rows, 'rss'):.0f}", f"{median(rows, 'pss'):.0f}"))
+    return table
+
+
+def idle_table(results):
+    table = [("proxy", "pss KiB before", "with", "after", "bytes/connection", "cpu us/s", "wake-ups/s", "with none")]
+    for name, (row, *_) in results.items():
+        line = (name, str(row["pss_before"]), str(row["pss_during"]), str(row["pss_after"]), f"{row['bytes']:.0f}")
+        line += (f"{row['cpu_a_second']:.0f}", f"{row['wakeups_a_second']:.1f}")
+        table.append(line + (f"{row['wakeups_a_second_alone']:.1f}",))
+    return table
+
+
+def reload_table(results):
+    table = [("proxy", "reloads", "requests", "failed", "alive after")]
+    for name, (row, *_) in results.items():
+        table.append((name, str(row["reloads"]), str(row["done"]), str(row["errors"]), str(row["alive"]).lower()))
+    return table
+
+
+def table_of(scenario, results):
+    special = {"start": start_table, "idle": idle_table, "reload": reload_table}
+    return special.get(scenario, traffic_table)(results)
+
+
+def aligned(table):
+    """Columns as wide as their widest cell; the first to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    lines = []
+    for row in table:
+        cells = [cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def readme_table(report):
+    """Markdown: a line for each proxy; CPU as ratios to the relay, because those travel between machines."""
+    scenarios = report["scenarios"]
+    traffic = [name for name in scenarios if name not in ("start", "idle", "reload")]
+    heads = ["proxy"] + [f"CPU/request, `{name}`" for name in traffic]
+    heads += ["system calls"] if traffic else []
+    heads += ["bytes an idle connection"] if "idle" in scenarios else []
+    heads += ["first answer after"] if "start" in scenarios else []
+    names = list(dict.fromkeys(name for results in scenarios.values() for name in results if name != "direct"))
+    lines = ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) - 1)]
+    for name in names:
+        cells = [name] + [traffic_cell(scenarios[scenario], name) for scenario in traffic]
+        if traffic:
+            cells.append(f"{median(scenarios[traffic[0]].get(name, []), 'calls'):.1f}")
+        if "idle" in scenarios:
+            cells.append(f"{median(scenarios['idle'].get(name, []), 'bytes'):.0f}")
+        if "start" in scenarios:
+            cells.append(f"{median(scenarios['start'].get(name, []), 'millis'):.0f} ms")
+        lines.append("| " + " | ".join(cell.replace("nan", "-") for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def traffic_cell(results, name):
+    if name not in results:
+        return "-"
+    figures = cpu_summary(results, name)
+    ratio = figures.get("ratio", {}).get("median")
+    return f"{figures['median']:.1f} µs" + (f" ({ratio:.2f})" if ratio else "")

@@ -1,0 +1,67 @@
+"""The arithmetic and the parsing of the bench; nothing is measured."""
+
+import json
+
+import figures
+import load
+import proxies
+import pytest
+import tables
+
+WRK = """Running 1s test @ http://127.0.0.1:9101/s
+  1 threads and 64 connections
+  Thread Stats   Avg      Stdev     Max   +/- Stdev
+    Latency     1.77ms  312.00us   6.43ms   88.12%
+    Req/Sec    36.41k     2.26k   38.77k    80.00%
+  Latency Distribution
+     50%    1.70ms
+     75%    1.83ms
+     90%    2.01ms
+     99%  910.00us
+  36205 requests in 1.00s, 10.22MB read
+  Socket errors: connect 1, read 2, write 0, timeout 0
+  Non-2xx or 3xx responses: 4
+Requests/sec:  36100.21
+Transfer/sec:     10.19MB
+"""
+
+
+def test_wrk_is_understood():
+    assert load.parse_wrk(WRK) == load.Answers(36205, 36100.21, 1700, 910, 7)
+
+
+def test_the_interval_of_12_rounds_leaves_out_two_at_each_end():
+    low, high, covered = figures.median_interval(list(range(1, 13)))
+    assert (low, high) == (3, 10) and covered == pytest.approx(0.9614, abs=1e-4)
+
+
+def test_with_few_rounds_the_interval_is_the_range_and_says_its_coverage():
+    assert figures.median_interval([3.0, 1.0, 2.0]) == (1.0, 3.0, 0.75)
+
+
+def test_ratios_are_taken_round_by_round():
+    summary = figures.summary([2.0, 30.0, 4.0], [1.0, 10.0, 4.0])
+    assert summary["ratio"]["median"] == 2.0 and summary["median"] == 4.0
+
+
+def row(cpu):
+    keys = ("rate", "p50", "p99", "pss", "switches")
+    return {"cpu": cpu, "done": 10, "user_ticks": 20, "system_ticks": 80, "errors": 0, "calls": 4} | dict.fromkeys(keys, 1)
+
+
+def test_tables_hold_every_proxy():
+    results = {"l4epoll": [row(10.0)], "remora": [row(11.0)]}
+    text = tables.aligned(tables.table_of("small", results))
+    assert "1.10" in text.splitlines()[2] and "2.00" in text
+    readme = tables.readme_table({"scenarios": {"small": results}})
+    assert "| remora | 11.0 µs (1.10) | 4.0 |" in readme
+
+
+@pytest.mark.parametrize("name", [name for name, recipe in proxies.RECIPES.items() if recipe])
+def test_every_recipe_can_be_written(name):
+    recipe = proxies.RECIPES[name](proxies.Place(1, 2, 3, "/folder", "/build"))
+    assert recipe.command
+    for file, text in recipe.files.items():
+        assert "127.0.0.1" in text
+        if file.endswith(".json"):
+            json.loads(text)

@@ -1,0 +1,307 @@
+#include "cli/process.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <utility>
+
+#include "cli/machine.h"
+
+namespace remora::cli {
+namespace {
+
+void writeToStderr(void*, std::string_view line) {
+  // A log line that can't be written has nobody left to be told to.
+  (void)!::write(STDERR_FILENO, line.data(), line.size());
+}
+
+observe::LogLevel levelOf(model::ProcessLog::Level level) { return static_cast<observe::LogLevel>(level); }
+
+std::string placeAndProblem(const route::CompileError& error) { return describe(error.where) + ": " + error.problem; }
+
+}  // namespace
+
+Process::Process()
+    : sys_(loop::systemFromEnvironment()),
+      log_({.write = writeToStderr}, observe::LogLevel::kInfo, observe::LogFormat::kText),
+      loop_(clock_, std::make_unique<loop::EpollPoller>(sys_)),
+      rules_(std::make_shared<snapshot::RuleBook>()) {}
+
+Process::~Process() = default;
+
+int Process::run(model::Config config, std::string file) {
+  file_ = std::move(file);
+  log_.setLevel(levelOf(config.telemetry.log.level));
+  if (config.telemetry.log.json) log_.setFormat(observe::LogFormat::kJson);
+  blockSignals();
+  const uint64_t descriptors = raiseDescriptorLimit();
+  signals_ = std::make_unique<Signals>(loop_, [this](int signal) { onSignal(signal); });
+
+  Prepared prepared;
+  std::vector<std::string> problems;
+  if (!prepare(std::move(config), prepared, problems)) {
+    for (const std::string& problem : problems) log_.error("config", "{}", problem);
+    return 1;
+  }
+  const model::Config& first = prepared.snapshot->config;
+  if (!startCores(coresToUse(first.cores)) || !startAdmin(first)) return 1;
+  followClusters(first);
+  settleNames();
+  publish(std::move(prepared));
+  if (!file_.empty()) {
+    auto watch = net::FileWatch::start(loop_, file_, [this] { reload("the file changed"); });
+    if (watch) {
+      watch_ = std::move(*watch);
+    } else {
+      log_.warn("config", "changes of {} are noticed only on SIGHUP: {}", file_, watch.error());
+    }
+  }
+  phase_ = admin::Phase::kServing;
+  log_.info("remora", "remora {} serves with {} core(s) and {} descriptors, generation {}", REMORA_VERSION,
+            threads_.size(), descriptors, generation_);
+  while (!stopping_) loop_.turn(Deadline::never());
+
+  admin_.reset();
+  threads_[0]->loop().mailbox().post([this] { listeners_.reset(); });
+  for (const auto& thread : threads_) thread->stop();
+  if (sink_) sink_->stop(std::chrono::seconds(2));
+  log_.info("remora", "remora stopped");
+  return exit_code_;
+}
+
+bool Process::startCores(uint32_t count) {
+  std::vector<proxy::Listeners::Target> targets;
+  for (uint32_t i = 0; i < count; ++i) {
+    threads_.push_back(std::make_unique<CoreThread>(i, clock_, sys_));
+    CoreThread& thread = *threads_.back();
+    handles_.push_back({&thread.core(), &thread.loop(), &thread.metrics()});
+    targets.push_back({&thread.core(), &thread.loop()});
+  }
+  listeners_ = std::make_unique<proxy::Listeners>(std::move(targets), sys_, log_);
+  for (const auto& thread : threads_) thread->start();
+  return true;
+}
+
+bool Process::startAdmin(const model::Config& config) {
+  if (!config.admin) return true;
+  admin_ = std::make_unique<admin::Server>(*this, loop_, sys_);
+  const auto listening = admin_->listen(*config.admin);
+  if (!listening) {
+    log_.error("admin", "{}", listening.error());
+    return false;
+  }
+  return true;
+}
+
+// Names that DNS answers quickly are there before the first request; a slow server must not delay the start.
+void Process::settleNames() {
+  constexpr Duration kLongest = std::chrono::seconds(1);
+  const Deadline until = Deadline::at(loop_.readClock() + kLongest);
+  const auto are_settled = [this] {
+    for (const auto& [name, resolver] : resolvers_) {
+      if (!resolver->isSettled()) return false;
+    }
+    return true;
+  };
+  while (!are_settled() && !until.hasPassed(loop_.now()) && !stopping_) loop_.turn(until);
+}
+
+bool Process::prepare(model::Config config, Prepared& prepared, std::vector<std::string>& problems) {
+  auto compiled = snapshot::compile(std::move(config), generation_ + 1, rules_);
+  if (!compiled) {
+    for (const route::CompileError& error : compiled.error()) problems.push_back(placeAndProblem(error));
+    return false;
+  }
+  prepared.snapshot = std::move(*compiled);
+  const model::Config& next = prepared.snapshot->config;
+  for (const model::Listener& listener : next.listeners) {
+    const std::string address = model::toText(listener.address);
+    if (const auto known = sockets_.find(address); known != sockets_.end()) {
+      prepared.sockets.emplace(*known);
+      continue;
+    }
+    auto socket = net::BoundSocket::bind(listener);
+    if (socket) {
+      prepared.sockets.emplace(address, std::move(*socket));
+    } else {
+      problems.push_back(describe(listener.origin) + ": " + socket.error());
+    }
+  }
+  openSink(next.telemetry.access_log, prepared, problems);
+  return problems.empty();
+}
+
+bool Process::openSink(const model::AccessLog& log, Prepared& prepared, std::vector<std::string>& problems) {
+  if (log.sink == model::AccessLog::Sink::kNone) return true;
+  if (sink_ && snapshot_) {
+    model::AccessLog now = snapshot_->config.telemetry.access_log;
+    now.origin = log.origin;
+    now.format = log.format;
+    now.text = log.text;
+    now.fields = log.fields;
+    if (now == log) {
+      prepared.sink = sink_;
+      return true;
+    }
+  }
+  auto sink = net::LogSink::open(log, [this](std::string_view sentence) { log_.warn("access_log", "{}", sentence); });
+  if (!sink) {
+    problems.push_back(describe(log.origin) + ": " + sink.error());
+    return false;
+  }
+  prepared.sink = std::move(*sink);
+  return true;
+}
+
+void Process::publish(Prepared prepared) {
+  generation_ = prepared.snapshot->generation;
+  snapshot_ = prepared.snapshot;
+  sockets_ = prepared.sockets;
+  const std::shared_ptr<net::LogSink> old_sink = std::exchange(sink_, prepared.sink);
+  // The first core last: it accepts for the others, and what it hands over must find its listener there.
+  for (size_t i = threads_.size(); i-- > 0;) {
+    CoreThread& thread = *threads_[i];
+    thread.loop().mailbox().post([&thread, snapshot = snapshot_, sink = sink_] {
+      thread.core().adoptSnapshot(snapshot, sink);
+    });
+  }
+  threads_[0]->loop().mailbox().post(
+      [this, snapshot = snapshot_, sockets = sockets_] { listeners_->adopt(*snapshot, sockets); });
+}
+
+void Process::followClusters(const model::Config& config) {
+  if (!dns_) {
+    const char* servers = std::getenv("REMORA_DNS_SERVERS");  // for tests and odd hosts; empty: resolv.conf
+    auto created = net::CaresResolver::create(loop_, {.servers = servers ? servers : ""});
+    if (created) {
+      dns_ = std::move(*created);
+    } else {
+      log_.error("dns", "{}", created.error());
+      return;
+    }
+  }
+  std::map<std::string, std::unique_ptr<upstream::ClusterResolver>> kept;
+  for (const model::Cluster& cluster : config.clusters) {
+    if (const auto known = resolvers_.find(cluster.name); known != resolvers_.end()) {
+      known->second->update(cluster);
+      kept.emplace(cluster.name, std::move(known->second));
+      continue;
+    }
+    auto resolver = std::make_unique<upstream::ClusterResolver>(
+        loop_, *dns_, cluster, [this, name = cluster.name](upstream::EndpointSetPtr set) {
+          for (const auto& thread : threads_) {
+            thread->loop().mailbox().post([&core = thread->core(), name, set] { core.adoptEndpoints(name, set); });
+          }
+        });
+    resolver->start();
+    kept.emplace(cluster.name, std::move(resolver));
+  }
+  resolvers_ = std::move(kept);
+}
+
+void Process::onSignal(int signal) {
+  switch (signal) {
+    case SIGHUP:
+      return reload("SIGHUP");
+    case SIGUSR1:
+      for (const auto& thread : threads_) {
+        thread->loop().mailbox().post([&core = thread->core()] { core.reopenLogs(); });
+      }
+      if (sink_) sink_->reopen();
+      log_.info("access_log", "access log reopened on SIGUSR1");
+      return;
+    case SIGTERM:
+    case SIGINT:
+      if (draining_) {
+        log_.warn("drain", "second signal: stopping at once");
+        stopping_ = true;
+        return;
+      }
+      return drain();
+    default:
+      return;
+  }
+}
+
+void Process::reload(const char* why) {
+  if (phase_ == admin::Phase::kDraining) return;
+  if (file_.empty()) {
+    log_.warn("config", "nothing to reload: remora runs without a configuration file");
+    return;
+  }
+  control::LoadedConfig loaded = control::loadYamlFile(file_);
+  std::vector<std::string> problems;
+  for (const control::ConfigError& error : loaded.errors) problems.push_back(control::describe(error));
+  Prepared prepared;
+  if (!problems.empty() || !prepare(std::move(loaded.config), prepared, problems)) return refuseReload(problems);
+  const model::Config& next = prepared.snapshot->config;
+  if (next.admin != snapshot_->config.admin || next.cores != snapshot_->config.cores) {
+    log_.warn("config", "changes of admin and cores take effect only with a restart");
+  }
+  for (const control::ConfigError& warning : loaded.warnings) log_.warn("config", "{}", control::describe(warning));
+  log_.setLevel(levelOf(next.telemetry.log.level));
+  followClusters(next);
+  publish(std::move(prepared));
+  ++reloads_.succeeded;
+  reloads_.last_error.clear();
+  log_.info("config", "reloaded because {}: generation {}", why, generation_);
+}
+
+void Process::refuseReload(const std::vector<std::string>& problems) {
+  ++reloads_.failed;
+  reloads_.last_error = fmt::format("{}", fmt::join(problems, "; "));
+  for (const std::string& problem : problems) log_.error("config", "{}", problem);
+  log_.error("config", "the new configuration is refused; generation {} goes on serving", generation_);
+}
+
+void Process::drain() {
+  if (draining_) return;
+  phase_ = admin::Phase::kDraining;
+  log_.info("drain", "draining: accepting for {} ms more, then up to {} ms for running exchanges",
+            snapshot_->config.drain.delay.count(), snapshot_->config.drain.grace.count());
+  draining_ = drainAndStop();
+  draining_.start(*this);
+}
+
+loop::Task<void> Process::drainAndStop() {
+  std::vector<proxy::Listeners::Target> targets;
+  for (const auto& thread : threads_) targets.push_back({&thread->core(), &thread->loop()});
+  const proxy::DrainOutcome outcome =
+      co_await proxy::drain(loop_, std::move(targets), *listeners_, snapshot_->config.drain);
+  if (outcome.cut) {
+    log_.warn("drain", "{} connection(s) were still busy after the grace time and are cut", outcome.cut);
+  }
+  co_return loop::done;
+}
+
+std::string Process::effectiveConfig() const { return control::effectiveYaml(snapshot_->config); }
+
+observe::ProcessFacts Process::facts() const {
+  observe::ProcessFacts facts;
+  facts.version = REMORA_VERSION;
+  facts.snapshot_generation = generation_;
+  facts.reloads = reloads_.succeeded;
+  facts.reload_failures = reloads_.failed;
+  if (sink_) {
+    facts.access_log_lost = sink_->totals().lost;
+    facts.access_log_errors = sink_->totals().errors;
+  }
+  facts.log_suppressed = log_.suppressed();
+  readUsage(facts);
+  return facts;
+}
+
+std::string Process::resolverFacts(const std::string& cluster) const {
+  const auto found = resolvers_.find(cluster);
+  if (found == resolvers_.end()) return {};
+  std::string text;
+  for (const upstream::NameFacts& name : found->second->facts()) {
+    text += fmt::format("dns {}: {} address(es), ttl {} s, {} failure(s){}{}\n", name.name, name.addresses.size(),
+                        name.ttl.count(), name.failures, name.last_error.empty() ? "" : ", ", name.last_error);
+  }
+  return text;
+}
+
+}  // namespace remora::cli

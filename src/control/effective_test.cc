@@ -1,0 +1,172 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <source_location>
+
+#include "control/yaml_config.h"
+
+namespace remora::control {
+namespace {
+
+void forget(model::Origin& origin) {
+  origin = {};
+}
+
+void forget(model::RouteMatch& match) {
+  forget(match.path_origin);
+  forget(match.methods_origin);
+  forget(match.sources_origin);
+  for (auto* values : {&match.headers, &match.query, &match.cookies}) {
+    for (model::ValueMatch& value : *values) forget(value.origin);
+  }
+}
+
+// Places differ between a file and what is written from it; nothing else may.
+void forgetOrigins(model::Config& config) {
+  config.source.clear();
+  forget(config.telemetry.access_log.origin);
+  for (model::Listener& listener : config.listeners) forget(listener.origin);
+  for (model::Cluster& cluster : config.clusters) {
+    forget(cluster.origin);
+    for (model::Endpoint& endpoint : cluster.endpoints) forget(endpoint.origin);
+  }
+  for (model::RouteTable& table : config.route_tables) {
+    forget(table.origin);
+    for (model::VirtualHost& host : table.hosts) {
+      forget(host.origin);
+      for (model::Route& route : host.routes) {
+        forget(route.origin);
+        forget(route.match);
+        auto* forward = std::get_if<model::Forward>(&route.action);
+        if (forward == nullptr) continue;
+        for (model::WeightedCluster& cluster : forward->clusters) forget(cluster.origin);
+      }
+    }
+  }
+}
+
+void expectSameRoute(const model::Route& a, const model::Route& b) {
+  EXPECT_EQ(a.name, b.name);
+  EXPECT_EQ(a.match, b.match) << a.name;
+  EXPECT_EQ(a.action, b.action) << a.name;
+  EXPECT_EQ(a.rewrite, b.rewrite) << a.name;
+  EXPECT_EQ(a.request_headers, b.request_headers) << a.name;
+  EXPECT_EQ(a.response_headers, b.response_headers) << a.name;
+  EXPECT_EQ(a.timeout, b.timeout) << a.name;
+  EXPECT_EQ(a.idle_timeout, b.idle_timeout) << a.name;
+}
+
+void expectSameListener(const model::Listener& a, const model::Listener& b) {
+  EXPECT_EQ(a.name, b.name);
+  EXPECT_EQ(a.direction, b.direction);
+  EXPECT_EQ(a.address, b.address);
+  EXPECT_EQ(a.backlog, b.backlog);
+  EXPECT_EQ(a.unix_mode, b.unix_mode);
+  EXPECT_EQ(a.limits, b.limits);
+  EXPECT_EQ(a.timeouts, b.timeouts);
+  EXPECT_EQ(a.default_chain, b.default_chain);
+}
+
+void expectSame(model::Config a, model::Config b) {
+  forgetOrigins(a);
+  forgetOrigins(b);
+  EXPECT_EQ(a.clusters, b.clusters);
+  EXPECT_EQ(a.telemetry, b.telemetry);
+  EXPECT_EQ(a.admin, b.admin);
+  EXPECT_EQ(a.admin_public, b.admin_public);
+  EXPECT_EQ(a.drain, b.drain);
+  EXPECT_EQ(a.cores, b.cores);
+  ASSERT_EQ(a.listeners.size(), b.listeners.size());
+  for (size_t i = 0; i < a.listeners.size(); ++i) expectSameListener(a.listeners[i], b.listeners[i]);
+  ASSERT_EQ(a.route_tables.size(), b.route_tables.size());
+  for (size_t t = 0; t < a.route_tables.size(); ++t) {
+    EXPECT_EQ(a.route_tables[t].name, b.route_tables[t].name);
+    ASSERT_EQ(a.route_tables[t].hosts.size(), b.route_tables[t].hosts.size());
+    for (size_t h = 0; h < a.route_tables[t].hosts.size(); ++h) {
+      const model::VirtualHost& left = a.route_tables[t].hosts[h];
+      const model::VirtualHost& right = b.route_tables[t].hosts[h];
+      EXPECT_EQ(left.hosts, right.hosts);
+      ASSERT_EQ(left.routes.size(), right.routes.size()) << left.name;
+      for (size_t r = 0; r < left.routes.size(); ++r) expectSameRoute(left.routes[r], right.routes[r]);
+    }
+  }
+}
+
+void expectRoundTrip(const LoadedConfig& loaded) {
+  for (const ConfigError& error : loaded.errors) ADD_FAILURE() << describe(error);
+  const std::string written = effectiveYaml(loaded.config);
+  SCOPED_TRACE(written);
+  const LoadedConfig again = loadYaml(written, "effective");
+  for (const ConfigError& error : again.errors) ADD_FAILURE() << describe(error);
+  expectSame(loaded.config, again.config);
+  EXPECT_EQ(effectiveYaml(again.config), written) << "writing what was read changes nothing";
+}
+
+std::filesystem::path examples() {
+  return std::filesystem::path(std::source_location::current().file_name()).parent_path() / "../../examples";
+}
+
+TEST(Effective, EveryExampleRoundTrips) {
+  for (const auto& entry : std::filesystem::directory_iterator(examples())) {
+    if (entry.path().extension() != ".yaml") continue;
+    SCOPED_TRACE(entry.path());
+    expectRoundTrip(loadYamlFile(entry.path().string()));
+  }
+}
+
+TEST(Effective, FlagsRoundTrip) {
+  expectRoundTrip(
+      configFromFlags({"8080=3000", "unix:@in=unix:/run/app.sock"}, {"4140=Orders@10.0.0.1:80,b:80", "4140=p@c:1"}));
+}
+
+TEST(Effective, HostsAreWrittenAsTheyWereBeforeMerging) {
+  const LoadedConfig loaded = loadYaml(R"(
+inbound:
+  - listen: 1
+    app: 3000
+    routes:
+      - { answer: 201, match: { path: /x } }
+      - { answer: 202, match: { host: [a.example.com, b.example.com] } }
+      - { answer: 203, match: { host: "*.example.com" } }
+      - { answer: 204, match: { host: ["*.b.example.com", c] } }
+      - { answer: 205, match: { host: b.example.com, path: /y } }
+)",
+                                       "f");
+  expectRoundTrip(loaded);
+  const std::string written = effectiveYaml(loaded.config);
+  EXPECT_NE(written.find("host: [\"a.example.com\", \"b.example.com\"]\n"), std::string::npos) << written;
+  EXPECT_NE(written.find("host: [\"*.example.com\"]\n"), std::string::npos) << written;
+  EXPECT_NE(written.find("host: [\"*.b.example.com\", \"c\"]\n"), std::string::npos) << written;
+}
+
+TEST(Effective, TextsThatYamlCouldMisread) {
+  expectRoundTrip(loadYaml(R"(
+inbound:
+  - listen: 1
+    name: "true"
+    routes:
+      - name: "123"
+        match:
+          headers: { "1.5": "null", "on": "~", "x!": " a: b #c ", "y": "\\ \" ' {}[],&*" }
+          query: { "a b: c": "", "?": "- x", "\u00fc": "\u2028" }
+        answer: { body: "line\n\ttab\r\0\x7f \u00e4 'q' \"q\" \\", content_type: "a/b" }
+      - match: { host: "no" }
+        to: "null"
+        request_headers: { set: { "*": "*x", "%a": "" }, add: { a: [b, "c, d"], "null": "1" } }
+services: { "null": "10.0.0.1:80", "1": { endpoints: [{ address: "[::1]:5", zone: "yes: no" }] } }
+)",
+                           "f"));
+}
+
+TEST(Effective, WritesEverySetting) {
+  const std::string written = effectiveYaml(loadYaml("inbound: [{ listen: 8080, app: 3000 }]", "f").config);
+  for (const char* line :
+       {"  - listen: 0.0.0.0:8080\n", "    client_fin: cancel\n", "      head: 64KiB\n", "      idle: 1m\n",
+        "    unix_mode: \"0660\"\n", "cores: 0\n", "admin: false\n", "    to: false\n", "  recent: 64\n",
+        "    balance: least_request\n", "      max_age: 0s\n"}) {
+    EXPECT_NE(written.find(line), std::string::npos) << line << written;
+  }
+}
+
+}  // namespace
+}  // namespace remora::control

@@ -1,0 +1,122 @@
+#include "control/service_reader.h"
+
+#include <algorithm>
+
+#include "base/ascii.h"
+#include "control/addresses.h"
+
+namespace remora::control {
+
+namespace {
+
+// Services are reached by their name as a Host where an outbound listener has no routes.
+std::optional<Misspelt> refuseServiceName(std::string_view name) {
+  constexpr size_t kLongest = 128;
+  if (isHostName(name) && name.size() <= kLongest) return std::nullopt;
+  return Misspelt{"the service name " + quoted(name) + " can't be a host name",
+                  "letters, digits, '-', '_' and '.', at most " + std::to_string(kLongest)};
+}
+
+std::optional<model::Endpoint> readEndpoint(ConfigReader& reader, const Place& place, std::span<const Form> forms) {
+  if (!place.isMap()) return readAddress(reader, place, forms);
+  Fields fields(reader, place, kEndpointSpec);
+  const std::optional<Place> at = fields.find("address");
+  if (!at) return std::nullopt;
+  std::optional<model::Endpoint> endpoint = readAddress(reader, *at, fields.forms("address"));
+  // A wrong address must not hide what else is wrong.
+  model::Endpoint rest = endpoint.value_or(model::Endpoint());
+  fields.read("weight", rest.weight);
+  fields.read("priority", rest.priority);
+  fields.read("zone", rest.zone);
+  if (!endpoint) return std::nullopt;
+  rest.origin = reader.origin(place);
+  return rest;
+}
+
+void readEndpoints(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::Cluster& cluster) {
+  const Form* list = nullptr;
+  for (const Form& form : forms) {
+    if (form.kind == Form::Kind::kList) list = &form;
+  }
+  std::vector<std::string> seen;
+  for (const Place& item : reader.items(place, forms)) {
+    std::optional<model::Endpoint> endpoint = readEndpoint(reader, item, list->items);
+    if (!endpoint) continue;
+    seen.push_back(model::toText(endpoint->address));
+    cluster.endpoints.push_back(std::move(*endpoint));
+  }
+  std::vector<std::string> sorted = seen;
+  std::ranges::sort(sorted);
+  if (const auto twice = std::ranges::adjacent_find(sorted); twice != sorted.end()) {
+    const size_t last = static_cast<size_t>(std::find(seen.rbegin(), seen.rend(), *twice).base() - seen.begin()) - 1;
+    reader.errorAt(cluster.endpoints[last].origin, "endpoint " + quoted(*twice) + " is given twice",
+                   "each address once", "give it a weight instead");
+  }
+}
+
+void readOptions(ConfigReader& reader, Fields& service, model::Cluster& cluster) {
+  service.readWord("balance", cluster.balance);
+  if (const auto at = service.find("timeouts")) {
+    Fields fields(reader, *at, kServiceTimeoutsSpec);
+    if (fields.isOpen()) {
+      fields.read("connect", cluster.pool.connect);
+      fields.read("idle", cluster.pool.idle);
+      fields.read("max_age", cluster.pool.max_age);
+      fields.read("write_stall", cluster.pool.write_stall);
+    }
+  }
+  if (const auto at = service.find("limits")) {
+    Fields fields(reader, *at, kServiceLimitsSpec);
+    if (fields.isOpen()) {
+      fields.read("idle_connections", cluster.pool.max_idle);
+      fields.read("requests_per_connection", cluster.pool.max_requests);
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<model::Cluster> readServices(ConfigReader& reader, const Place& place, std::span<const Form> forms) {
+  std::vector<model::Cluster> clusters;
+  std::vector<std::pair<std::string, Place>> seen;  // in lower case
+  for (const auto& [name, at] : reader.entries(place, forms)) {
+    if (const std::optional<Misspelt> refused = refuseServiceName(name)) reader.error(at, *refused);
+    seen.emplace_back(ascii::toLower(name), at);
+    model::Cluster cluster;
+    cluster.origin = reader.origin(at);
+    cluster.name = name;
+    if (at.isMap()) {
+      Fields fields(reader, at, kServiceSpec);
+      if (const auto list = fields.find("endpoints")) {
+        readEndpoints(reader, *list, fields.forms("endpoints"), cluster);
+      }
+      readOptions(reader, fields, cluster);
+    } else {
+      readEndpoints(reader, at, forms[0].items, cluster);
+    }
+    clusters.push_back(std::move(cluster));
+  }
+  std::ranges::sort(seen, {}, [](const auto& pair) { return std::pair(pair.first, pair.second.node->line); });
+  for (size_t i = 1; i < seen.size(); ++i) {
+    // The same spelling was reported as a repeated key.
+    if (seen[i].first != seen[i - 1].first || seen[i].second.path == seen[i - 1].second.path) continue;
+    reader.error(seen[i].second, "this service differs from another only in case", "host names that differ");
+  }
+  return clusters;
+}
+
+std::optional<model::Endpoint> readAddress(ConfigReader& reader, const Place& place, std::span<const Form> forms) {
+  std::string text;
+  if (!reader.readScalar(place, forms, text)) return std::nullopt;
+  const Spelt<model::SocketAddress> address = parseEndpointAddress(text);
+  if (!address) {
+    reader.error(place, address.error());
+    return std::nullopt;
+  }
+  model::Endpoint endpoint;
+  endpoint.origin = reader.origin(place);
+  endpoint.address = *address;
+  return endpoint;
+}
+
+}  // namespace remora::control

@@ -1,0 +1,79 @@
+#include "http/h1_body.h"
+
+#include <utility>
+
+namespace remora::http {
+
+H1Body::H1Body(BodyPlan plan, BodyLimits limits, net::Stream& stream, std::span<char> scratch, Names names)
+    : stream_(stream), scratch_(scratch), names_(names), decoder_(plan, limits) {}
+
+Result<size_t> H1Body::begin(std::span<char> first) {
+  const Result<BodyDecoder::Step> step = decoder_.decode(first);
+  if (!step) return fail(step.error().reason == Reason::kBadTrailer ? Reason::kBadTrailer : names_.malformed);
+  first_ = first.first(step->payload);
+  return step->consumed;
+}
+
+Result<Pull> H1Body::pull() {
+  const auto stateNow = [this] { return decoder_.isEnded() ? Pull::State::kLast : Pull::State::kMore; };
+  if (at_ < first_.size()) {
+    const std::span<const char> data = first_.subspan(std::exchange(at_, first_.size()));
+    received_ += data.size();
+    return Pull{kept_.empty() ? stateNow() : Pull::State::kMore, data};
+  }
+  if (kept_at_ < kept_.size()) {
+    const std::span<const char> data = std::span(kept_).subspan(std::exchange(kept_at_, kept_.size()));
+    received_ += data.size();
+    return Pull{stateNow(), data};
+  }
+  if (decoder_.isEnded()) return Pull{Pull::State::kLast, {}};
+  if (!stream_.mayRead()) return Pull{Pull::State::kWait, {}};
+  const net::IoResult read = stream_.read(scratch_);
+  if (read.isBlocked()) return Pull{Pull::State::kWait, {}};
+  if (read.error) return fail(names_.reset, Reached::kYes, read.error);
+  if (read.isEnd()) {
+    if (!decoder_.endsWithConnection()) return fail(names_.closed);
+    decoder_.markEnded();
+    return Pull{Pull::State::kLast, {}};
+  }
+  const std::span<char> bytes = scratch_.first(read.bytes);
+  const Result<BodyDecoder::Step> step = decoder_.decode(bytes);
+  if (!step) return fail(step.error().reason == Reason::kBadTrailer ? Reason::kBadTrailer : names_.malformed);
+  // Only at the end are there bytes that belong to something else; the payload never overlaps them.
+  if (step->consumed < bytes.size()) surplus_.assign(bytes.data() + step->consumed, bytes.size() - step->consumed);
+  const std::span<const char> data = bytes.first(step->payload);
+  received_ += data.size();
+  if (keeps_) {
+    if (kept_.size() + data.size() > keep_most_) {
+      dropReplay();
+      overflowed_ = true;
+    } else {
+      kept_.append(data.data(), data.size());
+      kept_at_ = kept_.size();
+    }
+  }
+  if (data.empty() && !decoder_.isEnded()) return Pull{Pull::State::kWait, {}};  // only framing so far
+  return Pull{stateNow(), data};
+}
+
+void H1Body::keepForReplay(size_t most) {
+  if (!overflowed_) keeps_ = true;
+  keep_most_ = most;
+}
+
+bool H1Body::rewind() {
+  const bool pulled_more = received_ > first_.size();
+  if (pulled_more && (!keeps_ || overflowed_)) return false;
+  at_ = kept_at_ = 0;
+  received_ = 0;
+  return true;
+}
+
+void H1Body::dropReplay() {
+  keeps_ = false;
+  kept_.clear();
+  kept_.shrink_to_fit();
+  kept_at_ = 0;
+}
+
+}  // namespace remora::http

@@ -1,0 +1,69 @@
+// A body that arrives over an HTTP/1 connection, to be pulled. Not pulling is back-pressure: nothing is read, the
+// kernel's buffer fills, the sender stops. Belongs to one core and to one exchange.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "http/body_decoder.h"
+#include "net/stream.h"
+
+namespace remora::http {
+
+// What one pull gave. `data` holds until the next pull or wait.
+struct Pull {
+  enum class State : uint8_t { kMore, kLast, kWait };
+  State state = State::kMore;
+  std::span<const char> data;
+};
+
+class H1Body {
+ public:
+  // How failures of this side are named.
+  struct Names {
+    Reason malformed;  // of the chunked coding; kBadTrailer stays itself for requests
+    Reason closed;     // the connection ended before the body did
+    Reason reset;
+  };
+  // `scratch` is shared by the core: data in it holds only until the next wait. `first` are bytes that came with the
+  // head; the payload among them is moved together in place.
+  H1Body(BodyPlan plan, BodyLimits limits, net::Stream& stream, std::span<char> scratch, Names names);
+
+  // Decodes what came with the head; returns how many of these bytes belong to the body.
+  Result<size_t> begin(std::span<char> first);
+
+  Result<Pull> pull();
+  // Until a pull would give something.
+  net::ReadWait arrival(const net::Patience& patience) { return {stream_, patience}; }
+
+  bool isEnded() const { return decoder_.isEnded() && at_ == first_.size(); }
+  uint64_t received() const { return received_; }  // payload bytes pulled so far
+  uint64_t remaining() const { return decoder_.remaining(); }
+  const Headers& trailers() const { return decoder_.trailers(); }
+  // Bytes that were read past the body's end: a pipelined request, or a response nobody asked for.
+  std::string& surplus() { return surplus_; }
+
+  // From now on what is pulled is kept, up to `most` bytes, so that the body can be sent again.
+  void keepForReplay(size_t most);
+  // Starts again from the first byte; false when that is no longer possible.
+  bool rewind();
+  void dropReplay();
+
+ private:
+  net::Stream& stream_;
+  std::span<char> scratch_;
+  Names names_;
+  BodyDecoder decoder_;
+  std::span<const char> first_;  // payload that came with the head
+  size_t at_ = 0;                // first byte of first_ not yet pulled
+  uint64_t received_ = 0;
+  std::string surplus_;
+  std::string kept_;             // pulled after `first_`, while a replay may be needed
+  size_t kept_at_ = 0;           // first byte of kept_ not yet pulled again
+  size_t keep_most_ = 0;
+  bool keeps_ = false;
+  bool overflowed_ = false;
+};
+
+}  // namespace remora::http

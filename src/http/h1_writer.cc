@@ -1,0 +1,96 @@
+#include "http/h1_writer.h"
+
+#include <array>
+#include <charconv>
+
+namespace remora::http {
+namespace {
+
+iovec pieceOf(std::string_view text) { return {const_cast<char*>(text.data()), text.size()}; }
+
+std::string trailerSection(const Headers& trailers) {
+  std::string text = "0\r\n";
+  for (const Field& field : trailers) {
+    text.append(field.name).append(": ").append(field.value).append("\r\n");
+  }
+  return text += "\r\n";
+}
+
+}  // namespace
+
+Result<bool> H1Writer::push(std::span<const char> data, End end, const Headers* trailers) {
+  std::array<iovec, 5> pieces;
+  size_t count = 0;
+  std::array<char, 18> size_line;  // 16 digits and CRLF
+  std::string trailer_text;
+  if (!head_.empty()) pieces[count++] = pieceOf(head_);
+  const bool is_chunked = framing_ == Framing::kChunked;
+  if (!data.empty()) {
+    if (is_chunked) {
+      char* at = std::to_chars(size_line.data(), size_line.data() + 16, data.size(), 16).ptr;
+      *at++ = '\r';
+      *at++ = '\n';
+      pieces[count++] = pieceOf({size_line.data(), static_cast<size_t>(at - size_line.data())});
+    }
+    pieces[count++] = pieceOf({data.data(), data.size()});
+    if (is_chunked && end == End::kMore) pieces[count++] = pieceOf("\r\n");
+    payload_ += data.size();
+  }
+  if (end == End::kLast) {
+    ended_ = true;
+    if (is_chunked) {
+      if (!data.empty()) pieces[count++] = pieceOf("\r\n");
+      if (trailers && trailers->size()) {
+        trailer_text = trailerSection(*trailers);
+        pieces[count++] = pieceOf(trailer_text);
+      } else {
+        pieces[count++] = pieceOf("0\r\n\r\n");
+      }
+    }
+  }
+  head_ = {};
+  if (count == 0) return true;
+  return send({pieces.data(), count});
+}
+
+Result<bool> H1Writer::send(std::span<iovec> pieces) {
+  const net::IoResult written = stream_->write(pieces);
+  if (written.error && !written.isBlocked()) {
+    Failure failure = broken_;
+    failure.detail = written.error;
+    return std::unexpected(failure);
+  }
+  sent_ += written.bytes;
+  size_t skip = written.bytes;
+  for (const iovec& piece : pieces) {
+    if (skip >= piece.iov_len) {
+      skip -= piece.iov_len;
+      continue;
+    }
+    rest_.append(static_cast<const char*>(piece.iov_base) + skip, piece.iov_len - skip);
+    skip = 0;
+  }
+  return rest_.empty();
+}
+
+loop::Task<void> H1Writer::drained(net::Patience patience) {
+  while (rest_at_ < rest_.size()) {
+    co_await net::WriteWait(*stream_, patience);
+    const iovec piece = pieceOf(std::string_view(rest_).substr(rest_at_));
+    const net::IoResult written = stream_->write({&piece, 1});
+    if (written.error && !written.isBlocked()) {
+      Failure failure = broken_;
+      failure.detail = written.error;
+      co_return std::unexpected(failure);
+    }
+    sent_ += written.bytes;
+    rest_at_ += written.bytes;
+  }
+  // A connection that was slow once isn't given a buffer for life.
+  rest_.clear();
+  rest_.shrink_to_fit();
+  rest_at_ = 0;
+  co_return loop::done;
+}
+
+}  // namespace remora::http

@@ -1,0 +1,76 @@
+#include "loop/frame_pool.h"
+
+#include <array>
+#include <cstdlib>
+#include <new>
+
+namespace remora::loop {
+namespace {
+
+constexpr size_t kStep = 64;
+constexpr size_t kClasses = 64;  // frames up to 4 KiB are kept; larger ones would be a mistake worth seeing
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+constexpr bool kPooled = false;
+#else
+constexpr bool kPooled = true;
+#endif
+#endif
+
+struct FreeFrame {
+  FreeFrame* next;
+};
+
+struct FramePool {
+  std::array<FreeFrame*, kClasses> free{};
+  FrameCounts counts;
+
+  ~FramePool() {
+    for (FreeFrame* frame : free) {
+      while (frame) {
+        FreeFrame* next = frame->next;
+        std::free(frame);
+        frame = next;
+      }
+    }
+  }
+};
+
+thread_local FramePool pool;
+
+size_t classOf(size_t bytes) { return (bytes + kStep - 1) / kStep; }
+
+}  // namespace
+
+void* takeFrame(size_t bytes) {
+  FramePool& own = pool;
+  ++own.counts.taken;
+  const size_t cls = classOf(bytes);
+  if (kPooled && cls < kClasses) {
+    if (FreeFrame* frame = own.free[cls]) {
+      own.free[cls] = frame->next;
+      return frame;
+    }
+  }
+  ++own.counts.from_heap;
+  void* frame = std::malloc(cls * kStep);
+  if (!frame) throw std::bad_alloc();
+  return frame;
+}
+
+void giveFrame(void* frame, size_t bytes) noexcept {
+  const size_t cls = classOf(bytes);
+  if (!kPooled || cls >= kClasses) {
+    std::free(frame);
+    return;
+  }
+  FramePool& own = pool;
+  auto* free_frame = static_cast<FreeFrame*>(frame);
+  free_frame->next = own.free[cls];
+  own.free[cls] = free_frame;
+}
+
+FrameCounts frameCounts() { return pool.counts; }
+
+}  // namespace remora::loop

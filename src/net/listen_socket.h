@@ -1,0 +1,68 @@
+// A socket that accepts. One a listening address for the whole process; it lives on the first core's loop, and what
+// it accepts is handed on once. Belongs to one loop.
+#pragma once
+
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "loop/loop.h"
+#include "loop/poller.h"
+#include "loop/sys.h"
+#include "net/address.h"
+
+namespace remora::net {
+
+// Owns the descriptor of a bound, listening socket, and removes the file of a Unix socket when it closes. Any thread.
+class BoundSocket {
+ public:
+  // Binds and listens. The error is a sentence: what failed, why, and what to do.
+  static std::expected<std::shared_ptr<BoundSocket>, std::string> bind(const model::Listener& listener);
+  ~BoundSocket();
+  BoundSocket(const BoundSocket&) = delete;
+  BoundSocket& operator=(const BoundSocket&) = delete;
+
+  int fd() const { return fd_; }
+  const Address& address() const { return address_; }  // with the port that was given for port 0
+
+ private:
+  BoundSocket(int fd, Address address) : fd_(fd), address_(address) {}
+  int fd_;
+  Address address_;
+};
+
+class Acceptor final : loop::Pollable, loop::Runnable, loop::Timer {
+ public:
+  // Called with each accepted, non-blocking descriptor, which it must close.
+  using OnAccept = std::function<void(int fd, const Peer& peer)>;
+  // Called when accept fails for want of descriptors or memory, at most once a second.
+  using OnExhausted = std::function<void(int error)>;
+
+  Acceptor(loop::Loop& loop, loop::Sys& sys, std::shared_ptr<BoundSocket> socket, OnAccept on_accept,
+           OnExhausted on_exhausted);
+  ~Acceptor();
+  // Accepts what waits in the queue, at once.
+  void acceptAll() { run(); }
+  const BoundSocket& socket() const { return *socket_; }
+
+ private:
+  void onEvents(uint32_t) override { loop_.post(*this); }
+  void run() override;
+  void onTime() override { loop_.post(*this); }
+  void tellExhausted(int error);
+  void shedWaiting();
+
+  static constexpr int kAcceptsATurn = 64;  // so that new connections can't starve running ones
+  static constexpr Milliseconds kRetryAfter{100};  // descriptors come back with the next connection that ends
+  static constexpr std::chrono::seconds kTellEvery{1};
+  loop::Loop& loop_;
+  loop::Sys& sys_;
+  std::shared_ptr<BoundSocket> socket_;
+  OnAccept on_accept_;
+  OnExhausted on_exhausted_;
+  Instant may_tell_from_;
+  int spare_fd_;  // given up for a moment when descriptors run out, to close what can't be served
+};
+
+}  // namespace remora::net

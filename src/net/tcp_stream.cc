@@ -1,0 +1,128 @@
+#include "net/tcp_stream.h"
+
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
+
+#include <cstddef>
+
+namespace remora::net {
+namespace {
+
+// A reason for what connect(2) or SO_ERROR said.
+Failure connectFailure(int error) {
+  switch (error) {
+    case ECONNREFUSED:
+    case ENOENT:  // no such Unix socket
+      return {Reason::kConnectRefused, Reached::kNo, error};
+    case ETIMEDOUT:
+      return {Reason::kConnectTimeout, Reached::kNo, error};
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+      return {Reason::kNoDescriptors, Reached::kNo, error};
+    default:
+      return {Reason::kConnectFailed, Reached::kNo, error};
+  }
+}
+
+}  // namespace
+
+TcpStream::TcpStream(loop::Loop& loop, loop::Sys& sys, int fd, State state) : Stream(loop), sys_(sys), fd_(fd) {
+  // Registering tells of what is there already, so nothing is readable before the first event says so.
+  may_write_ = state == State::kConnected;
+  registered_ = loop.poller().add(fd, *this, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+}
+
+TcpStream::~TcpStream() {
+  loop_.poller().forget(*this);
+  sys_.close(fd_);
+}
+
+IoResult TcpStream::read(std::span<char> into) {
+  const ssize_t n = sys_.recv(fd_, into.data(), into.size(), 0);
+  if (n < 0) {
+    if (errno == EINTR) return {0, EAGAIN};  // still marked readable: the caller's wait ends at once
+    if (errno == EAGAIN) may_read_ = false;
+    return {0, errno};
+  }
+  // Edge-triggered: fewer bytes than asked for means drained, and the next byte makes an edge. After a hang-up there
+  // may be no further edge, so reading goes on until the end is seen.
+  if (static_cast<size_t>(n) < into.size() && !hangup_) may_read_ = false;
+  return {static_cast<size_t>(n), 0};
+}
+
+IoResult TcpStream::write(std::span<const iovec> pieces) {
+  ssize_t n;
+  if (pieces.size() == 1) {
+    n = sys_.send(fd_, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
+  } else {
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(pieces.data());
+    message.msg_iovlen = pieces.size();
+    n = sys_.sendmsg(fd_, &message, MSG_NOSIGNAL);
+  }
+  if (n < 0) {
+    if (errno == EINTR) return {0, EAGAIN};
+    if (errno == EAGAIN) may_write_ = false;
+    return {0, errno};
+  }
+  size_t wanted = 0;
+  for (const iovec& piece : pieces) wanted += piece.iov_len;
+  // A short write of a stream socket means full, but a signal or a fault may cut it too: EAGAIN decides.
+  return {static_cast<size_t>(n), static_cast<size_t>(n) < wanted ? EAGAIN : 0};
+}
+
+void TcpStream::shutdownWrite() { sys_.shutdown(fd_, SHUT_WR); }
+
+void TcpStream::resetOnClose() {
+  const linger at_once{1, 0};
+  setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+int TcpStream::connectError() {
+  int error = 0;
+  socklen_t bytes = sizeof error;
+  if (getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &bytes) < 0) return errno;
+  return error;
+}
+
+std::optional<TransportProof> TcpStream::proof() const {
+  tcp_info info{};
+  socklen_t bytes = sizeof info;
+  if (getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &bytes) < 0) return std::nullopt;
+  if (bytes < offsetof(tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked) return std::nullopt;
+  constexpr uint8_t kTcpClose = 7;  // TCP_CLOSE of net/tcp_states.h
+  // tcpi_bytes_acked counts the SYN as one byte on the connecting side (Linux, RFC 4898 tcpEStatsAppHCThruOctetsAcked).
+  return TransportProof{info.tcpi_state == kTcpClose, info.tcpi_bytes_acked};
+}
+
+void TcpStream::onEvents(uint32_t events) {
+  const bool error = events & (EPOLLERR | EPOLLHUP);
+  notify({.readable = (events & EPOLLIN) != 0 || error,
+          .writable = (events & EPOLLOUT) != 0,
+          .hangup = (events & EPOLLRDHUP) != 0,
+          .error = error});
+}
+
+Result<std::unique_ptr<Stream>> TcpConnector::connect(const Address& address) {
+  const int fd = sys_.socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return std::unexpected(connectFailure(errno));
+  if (!address.isUnix()) {
+    const int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  }
+  const bool connected = sys_.connect(fd, address.get(), address.length()) == 0;
+  if (!connected && errno != EINPROGRESS) {
+    const Failure failure = connectFailure(errno);
+    sys_.close(fd);
+    return std::unexpected(failure);
+  }
+  auto stream = std::make_unique<TcpStream>(
+      loop_, sys_, fd, connected ? TcpStream::State::kConnected : TcpStream::State::kConnecting);
+  if (!stream->isRegistered()) return fail(Reason::kNoDescriptors, Reached::kNo, errno);
+  return stream;
+}
+
+}  // namespace remora::net

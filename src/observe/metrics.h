@@ -1,0 +1,48 @@
+// What remora counts. Each core writes its own CoreMetrics and nobody else's; any thread may read all of them at any
+// time. Names are an API: add, never rename (metrics_render.h).
+#pragma once
+
+#include <cstddef>
+
+#include "observe/counter.h"
+#include "observe/request_metrics.h"
+
+namespace remora::observe {
+
+// Plain numbers of a core. metrics_render.cc has a table with the name and help of each, and does not compile when one
+// is missing there.
+struct CoreCounters {
+  Counter downstream_accepted;
+  Gauge downstream_active;
+  Counter downstream_closed;
+  Counter downstream_shed;  // refused for lack of descriptors or past limits.connections
+  Counter downstream_bytes_received;
+  Counter downstream_bytes_sent;
+  Counter upstream_connects;  // connections asked for
+  Counter upstream_connect_failures;
+  Gauge upstream_active;  // leased to an exchange
+  Gauge upstream_idle;    // in the pool
+  Counter upstream_reused;
+  Counter upstream_closed_by_peer;  // while idle
+  Counter upstream_retired;         // by age, idle time or a request count
+  Counter replays;                  // a request sent again because it provably never arrived
+  Gauge tunnels_active;
+  Counter protocol_errors_downstream;
+  Counter protocol_errors_upstream;
+  Counter glitches_downstream;  // odd but legal
+  Counter glitches_upstream;
+  Counter access_log_written;  // lines handed to the sink
+  Counter access_log_dropped;  // lines lost to a slow sink
+  Counter timers_fired;
+  Counter loop_wakeups;
+};
+
+// On cache lines of its own: a neighbour's counter on the same line would cost each core its line at every request.
+struct alignas(64) CoreMetrics : CoreCounters {
+  CoreMetrics() = default;
+  explicit CoreMetrics(size_t most_series) : requests(most_series) {}
+
+  RequestMetrics requests;
+};
+
+}  // namespace remora::observe

@@ -1,0 +1,273 @@
+#include "observe/metrics_render.h"
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <iterator>
+#include <map>
+#include <tuple>
+
+namespace remora::observe {
+namespace {
+
+// One row for each number of CoreCounters; the member's type is the metric's type.
+struct CounterRow {
+  std::string_view name;
+  std::string_view help;
+  Counter CoreCounters::* counter = nullptr;
+  Gauge CoreCounters::* gauge = nullptr;
+
+  constexpr CounterRow(Counter CoreCounters::* member, std::string_view name_, std::string_view help_)
+      : name(name_), help(help_), counter(member) {}
+  constexpr CounterRow(Gauge CoreCounters::* member, std::string_view name_, std::string_view help_)
+      : name(name_), help(help_), gauge(member) {}
+};
+
+using C = CoreCounters;
+constexpr std::array kRows = {
+    CounterRow{&C::downstream_accepted, "remora_downstream_connections_accepted_total", "Connections accepted."},
+    CounterRow{&C::downstream_active, "remora_downstream_connections_active", "Connections of clients that are open."},
+    CounterRow{&C::downstream_closed, "remora_downstream_connections_closed_total",
+               "Connections of clients that ended."},
+    CounterRow{&C::downstream_shed, "remora_downstream_connections_shed_total",
+               "Connections refused for lack of descriptors or past limits.connections."},
+    CounterRow{&C::downstream_bytes_received, "remora_downstream_received_bytes_total", "Bytes read from clients."},
+    CounterRow{&C::downstream_bytes_sent, "remora_downstream_sent_bytes_total", "Bytes written to clients."},
+    CounterRow{&C::upstream_connects, "remora_upstream_connects_total", "Connections to endpoints begun."},
+    CounterRow{&C::upstream_connect_failures, "remora_upstream_connect_failures_total",
+               "Connections to endpoints that failed or took too long."},
+    CounterRow{&C::upstream_active, "remora_upstream_connections_active", "Connections to endpoints in use."},
+    CounterRow{&C::upstream_idle, "remora_upstream_connections_idle", "Connections to endpoints waiting in the pool."},
+    CounterRow{&C::upstream_reused, "remora_upstream_connections_reused_total",
+               "Requests sent over a connection from the pool."},
+    CounterRow{&C::upstream_closed_by_peer, "remora_upstream_connections_closed_by_peer_total",
+               "Pooled connections that the endpoint closed while they were idle."},
+    CounterRow{&C::upstream_retired, "remora_upstream_connections_retired_total",
+               "Pooled connections closed by their age, idle time or number of requests."},
+    CounterRow{&C::replays, "remora_upstream_replays_total",
+               "Requests sent again because they provably never reached the application."},
+    CounterRow{&C::tunnels_active, "remora_tunnels_active", "Upgraded connections, such as WebSockets, that are open."},
+    CounterRow{&C::protocol_errors_downstream, "remora_downstream_protocol_errors_total",
+               "Requests refused because they were malformed or ambiguous."},
+    CounterRow{&C::protocol_errors_upstream, "remora_upstream_protocol_errors_total",
+               "Responses refused because they were malformed or ambiguous."},
+    CounterRow{&C::glitches_downstream, "remora_downstream_glitches_total", "Odd but legal things that clients did."},
+    CounterRow{&C::glitches_upstream, "remora_upstream_glitches_total", "Odd but legal things that applications did."},
+    CounterRow{&C::access_log_written, "remora_access_log_lines_total", "Access log lines handed to the sink."},
+    CounterRow{&C::access_log_dropped, "remora_access_log_dropped_lines_total",
+               "Access log lines dropped because the sink was too slow."},
+    CounterRow{&C::timers_fired, "remora_timers_fired_total", "Timers that fired."},
+    CounterRow{&C::loop_wakeups, "remora_loop_wakeups_total", "Returns of the event loops from waiting."},
+};
+static_assert(sizeof(CoreCounters) == kRows.size() * sizeof(Counter), "each number of CoreCounters has one row");
+
+consteval bool rowsDiffer() {
+  for (size_t i = 0; i < kRows.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (kRows[i].name == kRows[j].name) return false;
+      if (kRows[i].counter == kRows[j].counter && kRows[i].gauge == kRows[j].gauge) return false;
+    }
+  }
+  return true;
+}
+static_assert(rowsDiffer(), "no number of CoreCounters has two rows");
+
+using Cores = std::span<const CoreMetrics* const>;
+using Output = std::back_insert_iterator<std::string>;
+
+void head(Output out, std::string_view name, std::string_view type, std::string_view help) {
+  fmt::format_to(out, "# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
+}
+
+template <class Number>
+void single(Output out, std::string_view name, std::string_view type, std::string_view help, Number value) {
+  head(out, name, type, help);
+  fmt::format_to(out, "{} {}\n", name, value);
+}
+
+// Label values may hold anything that a configuration or an xDS server named; the format knows three escapes.
+std::string escapeLabel(std::string_view value) {
+  std::string escaped;
+  for (const char c : value) {
+    switch (c) {
+      case '\\':
+        escaped += "\\\\";
+        break;
+      case '"':
+        escaped += "\\\"";
+        break;
+      case '\n':
+        escaped += "\\n";
+        break;
+      default:
+        escaped += c;
+    }
+  }
+  return escaped;
+}
+
+std::string_view nameOf(Direction direction) {
+  return direction == Direction::kInbound ? "inbound" : "outbound";
+}
+
+void renderCounters(Cores cores, Output out) {
+  for (const CounterRow& row : kRows) {
+    if (row.counter != nullptr) {
+      uint64_t sum = 0;
+      for (const CoreMetrics* core : cores) sum += (core->*row.counter).value();
+      single(out, row.name, "counter", row.help, sum);
+    } else {
+      int64_t sum = 0;
+      for (const CoreMetrics* core : cores) sum += (core->*row.gauge).value();
+      single(out, row.name, "gauge", row.help, sum);
+    }
+  }
+}
+
+constexpr auto kReasons = static_cast<size_t>(Reason::kCount);
+
+// A sum over cores. `requests` is indexed by status class, then reason.
+struct RequestSum {
+  std::array<std::array<uint64_t, kReasons>, RequestSeries::kStatusClasses> requests{};
+  uint64_t bytes_in = 0;
+  uint64_t bytes_out = 0;
+};
+
+struct LatencySum {
+  std::array<uint64_t, Histogram::kBuckets> buckets{};
+  uint64_t nanos = 0;
+
+  void add(const Histogram& histogram) {
+    for (size_t i = 0; i < buckets.size(); ++i) buckets[i] += histogram.count(i);
+    nanos += histogram.sumNanos();
+  }
+};
+
+struct ServiceSum {
+  LatencySum whole;
+  LatencySum upstream;
+};
+
+// Keys are rendered labels, so that what sorts together stands together.
+struct Sums {
+  std::map<std::string, RequestSum> requests;   // by direction, listener, route, service
+  std::map<std::string, ServiceSum> latencies;  // by direction, route, service
+  uint64_t series = 0;
+  uint64_t overflow = 0;
+};
+
+void addSeries(const RequestSeries& series, Sums& sums) {
+  const SeriesLabels labels = series.labels();
+  const std::string route = escapeLabel(labels.route);
+  const std::string service = escapeLabel(labels.service);
+  RequestSum& sum = sums.requests[fmt::format(R"(direction="{}",listener="{}",route="{}",service="{}")",
+                                              nameOf(labels.direction), escapeLabel(labels.listener), route, service)];
+  for (size_t status_class = 0; status_class < RequestSeries::kStatusClasses; ++status_class) {
+    for (size_t reason = 0; reason < kReasons; ++reason) {
+      sum.requests[status_class][reason] += series.requests(status_class, static_cast<Reason>(reason));
+    }
+  }
+  sum.bytes_in += series.bytesIn();
+  sum.bytes_out += series.bytesOut();
+  ServiceSum& latency = sums.latencies[fmt::format(R"(direction="{}",route="{}",service="{}")",
+                                                   nameOf(labels.direction), route, service)];
+  latency.whole.add(series.whole());
+  latency.upstream.add(series.upstream());
+}
+
+Sums sumOf(Cores cores) {
+  Sums sums;
+  for (const CoreMetrics* core : cores) {
+    const size_t count = core->requests.size();
+    for (size_t i = 0; i < count; ++i) addSeries(core->requests.at(i), sums);
+    sums.series += count;
+    sums.overflow += core->requests.overflow();
+  }
+  return sums;
+}
+
+void renderRequests(const Sums& sums, Output out) {
+  static constexpr std::array<std::string_view, RequestSeries::kStatusClasses> kClasses = {"0",   "1xx", "2xx",
+                                                                                           "3xx", "4xx", "5xx"};
+  constexpr std::string_view kName = "remora_requests_total";
+  head(out, kName, "counter", "Requests that ended, by status class (0: nothing was sent) and reason.");
+  for (const auto& [labels, sum] : sums.requests) {
+    for (size_t status_class = 0; status_class < kClasses.size(); ++status_class) {
+      for (size_t reason = 0; reason < kReasons; ++reason) {
+        const uint64_t count = sum.requests[status_class][reason];
+        // Only the usual one is shown while zero, so that its first request already is an increase.
+        const bool usual = status_class == 2 && static_cast<Reason>(reason) == Reason::kOk;
+        if (count == 0 && !usual) continue;
+        fmt::format_to(out, "{}{{{},status_class=\"{}\",reason=\"{}\"}} {}\n", kName, labels, kClasses[status_class],
+                       tokenOf(static_cast<Reason>(reason)), count);
+      }
+    }
+  }
+  head(out, "remora_request_body_bytes_total", "counter", "Bytes of request bodies received.");
+  for (const auto& [labels, sum] : sums.requests) {
+    fmt::format_to(out, "remora_request_body_bytes_total{{{}}} {}\n", labels, sum.bytes_in);
+  }
+  head(out, "remora_response_body_bytes_total", "counter", "Bytes of response bodies sent.");
+  for (const auto& [labels, sum] : sums.requests) {
+    fmt::format_to(out, "remora_response_body_bytes_total{{{}}} {}\n", labels, sum.bytes_out);
+  }
+}
+
+void renderHistogram(const Sums& sums, Output out, std::string_view name, std::string_view help,
+                     LatencySum ServiceSum::* member) {
+  head(out, name, "histogram", help);
+  for (const auto& [labels, service] : sums.latencies) {
+    const LatencySum& sum = service.*member;
+    uint64_t count = 0;
+    for (size_t i = 0; i < Histogram::kBoundSeconds.size(); ++i) {
+      count += sum.buckets[i];
+      fmt::format_to(out, "{}_bucket{{{},le=\"{}\"}} {}\n", name, labels, Histogram::kBoundSeconds[i], count);
+    }
+    count += sum.buckets.back();
+    fmt::format_to(out, "{0}_bucket{{{1},le=\"+Inf\"}} {2}\n{0}_sum{{{1}}} {3}\n{0}_count{{{1}}} {2}\n", name, labels,
+                   count, static_cast<double>(sum.nanos) / 1e9);
+  }
+}
+
+void renderProcess(const ProcessFacts& facts, Output out) {
+  single(out, "remora_access_log_lost_lines_total", "counter", "Access log lines lost because writing them failed.",
+         facts.access_log_lost);
+  single(out, "remora_access_log_errors_total", "counter", "Failed writes of the access log.", facts.access_log_errors);
+  single(out, "remora_log_suppressed_lines_total", "counter",
+         "Lines of the process log left out because they repeated.", facts.log_suppressed);
+  single(out, "remora_snapshot_generation", "gauge", "Number of the configuration that serves.",
+         facts.snapshot_generation);
+  single(out, "remora_reloads_total", "counter", "Configurations taken over since the start.", facts.reloads);
+  single(out, "remora_reload_failures_total", "counter", "Configurations refused; the one before went on serving.",
+         facts.reload_failures);
+  head(out, "remora_build_info", "gauge", "Always 1; the version is a label.");
+  fmt::format_to(out, "remora_build_info{{version=\"{}\"}} 1\n", escapeLabel(facts.version));
+  single(out, "process_cpu_seconds_total", "counter", "User and system CPU time spent, in seconds.", facts.cpu_seconds);
+  single(out, "process_resident_memory_bytes", "gauge", "Resident memory.", facts.resident_bytes);
+  single(out, "process_virtual_memory_bytes", "gauge", "Virtual memory.", facts.virtual_bytes);
+  single(out, "process_open_fds", "gauge", "Open file descriptors.", facts.open_fds);
+  single(out, "process_max_fds", "gauge", "Most file descriptors that may be open.", facts.max_fds);
+  single(out, "process_start_time_seconds", "gauge", "Start of the process, in seconds since 1970.",
+         facts.start_time_seconds);
+}
+
+}  // namespace
+
+std::string renderPrometheus(Cores cores, const ProcessFacts& facts) {
+  std::string text;
+  const Output out(text);
+  const Sums sums = sumOf(cores);
+  renderRequests(sums, out);
+  renderHistogram(sums, out, "remora_request_duration_seconds", "From the request head read to the last byte sent.",
+                  &ServiceSum::whole);
+  renderHistogram(sums, out, "remora_upstream_duration_seconds", "From the request sent to the response head.",
+                  &ServiceSum::upstream);
+  renderCounters(cores, out);
+  single(out, "remora_metric_series", "gauge", "Request series held, summed over the cores.", sums.series);
+  single(out, "remora_metric_series_overflow_total", "counter",
+         "Look-ups of request series that went to 'other' because a core held as many as it may.", sums.overflow);
+  renderProcess(facts, out);
+  return text;
+}
+
+}  // namespace remora::observe

@@ -1,0 +1,36 @@
+// The metrics as Prometheus text (exposition format 0.0.4), summed over the cores. Reads only; any thread, while the
+// cores go on counting.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "observe/metrics.h"
+
+namespace remora::observe {
+
+// What isn't a core's: filled by whoever serves /metrics.
+struct ProcessFacts {
+  std::string_view version;
+  uint64_t snapshot_generation = 0;
+  uint64_t reloads = 0;
+  uint64_t reload_failures = 0;
+  uint64_t access_log_lost = 0;    // lines the sink's writer gave up (LogSink::Totals)
+  uint64_t access_log_errors = 0;  // failed writes of the sink
+  uint64_t log_suppressed = 0;     // Log::suppressed()
+  // getrusage(2) and /proc/self.
+  double cpu_seconds = 0;
+  uint64_t resident_bytes = 0;
+  uint64_t virtual_bytes = 0;
+  uint64_t open_fds = 0;
+  uint64_t max_fds = 0;
+  double start_time_seconds = 0;  // since 1970
+};
+
+inline constexpr std::string_view kPrometheusContentType = "text/plain; version=0.0.4; charset=utf-8";
+
+std::string renderPrometheus(std::span<const CoreMetrics* const> cores, const ProcessFacts& facts);
+
+}  // namespace remora::observe

@@ -1,0 +1,268 @@
+#include "proxy/attempt.h"
+
+#include <utility>
+
+#include "http/validate.h"
+#include "proxy/connection.h"
+#include "proxy/forwarding.h"
+#include "proxy/relay.h"
+#include "route/rewrite.h"
+
+namespace remora::proxy {
+namespace {
+
+using observe::Outcome;
+
+loop::Task<std::unique_ptr<upstream::Connection>> connectTo(Exchange& exchange, upstream::EndpointState& endpoint) {
+  Core& core = exchange.core;
+  core.metrics().upstream_connects.add();
+  auto stream = co_await core.connector().connect(endpoint.endpoint.address);
+  const model::PoolOptions& options = exchange.snapshot->cluster(exchange.plan.cluster)->pool();
+  net::Patience patience = exchange.patience(options.connect, Failure{Reason::kConnectTimeout, Reached::kNo, 0});
+  patience.overdue.reached = Reached::kNo;
+  co_await net::WriteWait(*stream, patience);
+  if (const int error = stream->connectError()) {
+    co_return fail(error == ECONNREFUSED ? Reason::kConnectRefused : Reason::kConnectFailed, Reached::kNo, error);
+  }
+  auto connection = std::make_unique<upstream::Connection>(std::move(stream), core.now());
+  if (const auto proof = connection->stream().proof()) connection->noteProofBase(proof->acknowledged);
+  co_return connection;
+}
+
+loop::Task<upstream::Lease> leaseConnection(Exchange& exchange, Ref<upstream::EndpointState> endpoint,
+                                            Freshness freshness) {
+  Core& core = exchange.core;
+  observe::ExchangeRecord& record = exchange.record;
+  std::unique_ptr<upstream::Connection> connection;
+  if (freshness == Freshness::kAny) connection = endpoint->pool.take();
+  record.reused = connection != nullptr;
+  if (connection) {
+    core.metrics().upstream_reused.add();
+    record.decide(Outcome::kReused, {}, record.attempts, core.now());
+  } else {
+    auto connected = co_await loop::asResult(connectTo(exchange, *endpoint));
+    if (!connected) core.metrics().upstream_connect_failures.add();
+    connection = co_await std::move(connected);
+    record.decide(Outcome::kConnected, {}, record.attempts, core.now());
+  }
+  co_return upstream::Lease(std::move(endpoint), std::move(connection), core.metrics());
+}
+
+// The request head in the core's memory for heads; holds until the next wait.
+Result<std::string_view> buildHead(Exchange& exchange) {
+  const http::Request& request = exchange.request;
+  const model::Route& route = exchange.plan.route();
+  const model::HttpOptions& options = exchange.listener->http;
+  const model::Direction direction = exchange.listener->source->direction;
+  const Result<std::string_view> target = route::outgoingTarget(
+      exchange.plan.choice, direction, {.path = request.path, .raw_path = request.raw_path},
+      exchange.targetMemory(static_cast<size_t>(exchange.limits().target.count) + 256));
+  if (!target) return target;
+  std::array<char, net::kPeerTextMax> ip_text;
+  std::array<char, net::kPeerTextMax + 4> quoted_ip;
+  std::string_view ip;
+  const net::Peer& peer = exchange.connection->peer();
+  // The application itself on the loopback is nobody's proxy: its calls out begin here.
+  const bool is_own_call = direction == model::Direction::kOutbound && peer.isLoopback();
+  if (peer.ip_bytes && !is_own_call) ip = {ip_text.data(), net::printIp(peer, ip_text)};
+  HeadWriter quoted(quoted_ip);
+  if (!ip.empty()) {
+    quoted.put(peer.ip_bytes == 16 ? "\"[" : "");
+    quoted.put(ip);
+    quoted.put(peer.ip_bytes == 16 ? "]\"" : "");
+  }
+  std::string_view host = request.host;
+  if (route.rewrite && route.rewrite->host) host = *route.rewrite->host;
+  if (host.empty()) host = exchange.record.endpoint;  // HTTP/1.0 without Host: HTTP/1.1 must have one
+  HeadWriter out(exchange.core.headSpace());
+  writeRequestHead(request,
+                   {.options = options,
+                    .changes = route.request_headers,
+                    .direction = direction,
+                    .target = *target,
+                    .host = host,
+                    .peer_ip = ip,
+                    .peer_port_ip = quoted.text(),
+                    .request_id = options.request_id ? exchange.record.request_id : std::string_view(),
+                    .traceparent = exchange.traceparentToSend(),
+                    .keep_tracestate = !options.trace_context || exchange.hasValidTraceparent()},
+                   out);
+  if (out.hasOverflowed()) return fail(Reason::kHeadTooLarge, Reached::kNo);
+  return out.text();
+}
+
+// Runs beside the exchange. Its failure counts only while no response head has come.
+loop::Task<void> runUpload(Exchange& exchange, RelayTerms terms) {
+  Result<void> outcome;
+  if (!exchange.upload_writer->isDrained()) {
+    outcome = co_await loop::asResult(exchange.upload_writer->drained(terms.writing));
+  }
+  if (outcome && !exchange.upload_writer->isEnded()) {
+    outcome = co_await loop::asResult(relayBody(*exchange.request_body, *exchange.upload_writer, terms));
+  }
+  exchange.upload = outcome ? Exchange::Upload::kDone : Exchange::Upload::kFailed;
+  if (outcome) {
+    // A FIN that came before the body's end was nobody's business until now.
+    if (exchange.connection->stream().hasHangup()) exchange.connection->cancelSoon(Reason::kOk);
+    co_return loop::done;
+  }
+  exchange.upload_failure = outcome.error();
+  const Side side = rowOf(outcome.error().reason).side;
+  // When the application stops reading, it may still have answered (413 and close): reading will tell.
+  if (side == Side::kUpstream && outcome.error().reason != Reason::kUpstreamStalled) co_return loop::done;
+  if (!exchange.head_sent) {
+    if (exchange.lease) exchange.lease.stream().interruptRead(outcome.error());
+  } else if (rowOf(outcome.error().reason).status == 0) {
+    exchange.connection->cancelSoon(outcome.error().reason);
+  }
+  co_return loop::done;
+}
+
+// Head and what is there of the body, in one send when it fits; the rest of the body follows beside the exchange.
+Result<void> sendRequest(Exchange& exchange) {
+  const Result<std::string_view> head = buildHead(exchange);
+  if (!head) return std::unexpected(head.error());
+  net::Stream& stream = exchange.lease.stream();
+  exchange.upload_writer.emplace(stream, exchange.request.body.framing,
+                                 Failure{Reason::kUpstreamReset, Reached::kMaybe, 0});
+  http::H1Writer& writer = *exchange.upload_writer;
+  writer.begin(*head);
+  exchange.upload = Exchange::Upload::kRunning;
+  const Result<http::Pull> first = exchange.request_body->pull();
+  if (!first) return std::unexpected(first.error());
+  const bool is_last = first->state == http::Pull::State::kLast;
+  const Result<bool> through = writer.push(first->data, is_last ? http::End::kLast : http::End::kMore,
+                                           is_last ? &exchange.request_body->trailers() : nullptr);
+  const Instant now = exchange.core.loop().readClock();
+  exchange.sent_at = now;
+  exchange.record.decide(Outcome::kSent, {}, 0, now);
+  if (!through) {
+    Failure failure = through.error();
+    if (writer.sentBytes() == 0) failure.reached = Reached::kNo;  // the kernel took nothing
+    return std::unexpected(failure);
+  }
+  if (is_last && *through) {
+    exchange.upload = Exchange::Upload::kDone;
+    return {};
+  }
+  const model::PoolOptions& pool = exchange.snapshot->cluster(exchange.plan.cluster)->pool();
+  const RelayTerms terms{
+      .reading = exchange.patience(exchange.timeouts().body_stall, Failure{Reason::kRequestStalled}),
+      .writing = exchange.patience(pool.write_stall, Failure{Reason::kUpstreamStalled, Reached::kMaybe, 0})};
+  exchange.uploads.start(runUpload(exchange, terms));
+  return {};
+}
+
+loop::Task<void> passInterim(Exchange& exchange, const http::Response& response) {
+  if (exchange.request.minor == 0) co_return loop::done;  // HTTP/1.0 doesn't know them (RFC 9110 section 15.2)
+  exchange.continue_sent |= response.status == 100;
+  HeadWriter out(exchange.core.headSpace());
+  writeInterimHead(response, out);
+  http::H1Writer writer(exchange.connection->stream(), http::Framing::kNone, Failure{Reason::kClientReset});
+  writer.begin(out.text());
+  const bool through = co_await writer.push({}, http::End::kMore);
+  if (!through) {
+    co_await writer.drained(exchange.patience(exchange.timeouts().write_stall, Failure{Reason::kClientStalled}));
+  }
+  co_return loop::done;
+}
+
+// What the heads so far left of `bytes` for the next one.
+struct HeadFound {
+  std::string_view bytes;  // of the final head and what follows it
+  size_t length = 0;       // of that head; 0: more is needed
+};
+
+// Goes through the heads that are there: passes interim ones on, stops at the final one.
+loop::Task<HeadFound> findFinalHead(Exchange& exchange, std::string_view bytes) {
+  http::H1ResponseParser& parser = exchange.response_parser;
+  constexpr int kInterimsMost = 100;
+  for (int interims = 0; interims < kInterimsMost; ++interims) {
+    const size_t length = co_await parser.feed(bytes);
+    if (length == 0 || parser.response().status >= 200 || parser.response().status == 101) {
+      co_return HeadFound{bytes, length};
+    }
+    const http::Response interim = co_await http::validateResponse(parser.response(), exchange.request.method);
+    // The client may make us wait, and the shared memory doesn't keep.
+    std::string rest(bytes.substr(length));
+    co_await passInterim(exchange, interim);
+    parser.reset();
+    exchange.response_bytes = std::move(rest);
+    bytes = exchange.response_bytes;
+    if (bytes.empty()) co_return HeadFound{};
+  }
+  co_return fail(Reason::kBadResponse);
+}
+
+loop::Task<http::Response> readResponse(Exchange& exchange) {
+  Core& core = exchange.core;
+  net::Stream& stream = exchange.lease.stream();
+  const net::Patience patience =
+      exchange.patience(exchange.plan.idle_timeout, Failure{Reason::kResponseTimeout, Reached::kMaybe, 0});
+  for (;;) {
+    // The upload may have failed while an interim response was on its way to the client.
+    const bool is_ours = rowOf(exchange.upload_failure.reason).side != Side::kUpstream;
+    if (exchange.upload == Exchange::Upload::kFailed && is_ours) co_return std::unexpected(exchange.upload_failure);
+    co_await net::ReadWait(stream, patience);
+    const net::IoResult read = stream.read(core.scratch());
+    if (read.isBlocked()) continue;
+    if (read.error) co_return fail(Reason::kUpstreamReset, Reached::kMaybe, read.error);
+    if (read.isEnd()) co_return fail(Reason::kUpstreamClosed, Reached::kMaybe);
+    exchange.response_begun = true;
+    std::span<char> bytes = core.scratch().first(read.bytes);
+    if (!exchange.response_bytes.empty()) {
+      exchange.response_bytes.append(bytes.data(), bytes.size());
+      bytes = exchange.response_bytes;
+    }
+    const HeadFound found = co_await findFinalHead(exchange, {bytes.data(), bytes.size()});
+    if (found.length == 0) {
+      if (found.bytes.data() != exchange.response_bytes.data()) exchange.response_bytes = found.bytes;
+      continue;
+    }
+    exchange.response_rest = {const_cast<char*>(found.bytes.data()) + found.length,
+                              found.bytes.size() - found.length};
+    co_return co_await http::validateResponse(exchange.response_parser.response(), exchange.request.method);
+  }
+}
+
+// An end without a response on a used connection: did the application get the request? EOF, and not a reset (a close
+// with unread bytes resets, and the application may have read the head), with a connection that is closed and
+// acknowledged nothing new proves that it didn't. The reset that answers our bytes may still be on its way: it is waited
+// for a moment.
+loop::Task<Failure> classifyEnd(Exchange& exchange, Failure failure, uint64_t sent_before) {
+  constexpr Duration kResetAway = Milliseconds(200);
+  if (failure.reason != Reason::kUpstreamClosed || exchange.response_begun || !exchange.record.reused) {
+    co_return failure;
+  }
+  upstream::Connection& connection = exchange.lease.connection();
+  if (connection.provesUntouched(sent_before)) co_return Failure{failure.reason, Reached::kNo, failure.detail};
+  if (http::isIdempotent(exchange.request.method) || connection.stream().hasError()) co_return failure;
+  const Deadline until = Deadline::after(exchange.core.now(), kResetAway);
+  (void)co_await loop::asResult(net::ResetWait(connection.stream(), until));
+  if (connection.provesUntouched(sent_before)) failure.reached = Reached::kNo;
+  co_return failure;
+}
+
+}  // namespace
+
+loop::Task<http::Response> attempt(Exchange& exchange, Ref<upstream::EndpointState> endpoint, Freshness freshness) {
+  Core& core = exchange.core;
+  exchange.response_begun = false;
+  exchange.response_parser.reset();
+  exchange.response_bytes.clear();
+  ++endpoint->requests;
+  exchange.lease = co_await leaseConnection(exchange, std::move(endpoint), freshness);
+  const uint64_t sent_before = exchange.lease.connection().sent();
+  co_await sendRequest(exchange);
+  Result<http::Response> response = co_await loop::asResult(readResponse(exchange));
+  if (!response) {
+    co_return std::unexpected(co_await classifyEnd(exchange, response.error(), sent_before));
+  }
+  const Instant now = core.loop().readClock();
+  exchange.record.upstream = now - exchange.sent_at;
+  exchange.record.decide(Outcome::kResponded, {}, response->status, now);
+  if (response->status == 101 && exchange.request.upgrade.empty()) co_return fail(Reason::kUpgradeRefused);
+  co_return response;
+}
+
+}  // namespace remora::proxy

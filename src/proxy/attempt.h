@@ -1,0 +1,19 @@
+// One try at one endpoint: a connection, the request out, the response's head in. Belongs to one core.
+#pragma once
+
+#include "http/message.h"
+#include "loop/task.h"
+#include "proxy/exchange.h"
+
+namespace remora::proxy {
+
+enum class Freshness : uint8_t {
+  kAny,    // a pooled connection will do
+  kFresh,  // connect anew
+};
+
+// The response's views hold until the next wait. What came with its head is in exchange.response_rest. On failure it
+// says what the application can have seen of the request (Failure::reached). The upload goes on beside the exchange.
+loop::Task<http::Response> attempt(Exchange& exchange, Ref<upstream::EndpointState> endpoint, Freshness freshness);
+
+}  // namespace remora::proxy

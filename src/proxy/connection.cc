@@ -1,0 +1,127 @@
+#include "proxy/connection.h"
+
+#include <utility>
+
+#include "proxy/exchange.h"
+#include "proxy/reply.h"
+
+namespace remora::proxy {
+
+Connection::Connection(Core& core, std::unique_ptr<net::Stream> stream, const net::Peer& peer,
+                       Ref<ListenerState> listener)
+    : core_(core), stream_(std::move(stream)), listener_(std::move(listener)), peer_(peer) {}
+
+Connection::~Connection() = default;
+
+void Connection::start() {
+  stream_->setWatcher(this);
+  idle_since_ = core_.now();
+  const auto& timeouts = (*core_.snapshot())->listeners[listener_->plan].source->timeouts;
+  core_.loop().arm(*this, timeouts.header);
+  if (stream_->mayRead()) core_.loop().post(*this);
+}
+
+void Connection::run() {
+  if (serving_ && serving_.isEnded()) {
+    serving_.destroy();
+    core_.giveExchange(std::move(exchange_));
+    if (closes_) return core_.remove(*this);
+    becomeIdle();
+  } else if (serving_) {
+    if (cancel_reason_ == Reason::kOk && isClientGone()) {
+      cancel_reason_ = stream_->hasError() ? Reason::kClientReset : Reason::kClientGone;
+    }
+    if (cancel_reason_ == Reason::kOk) return;
+    abandon(cancel_reason_);
+    return core_.remove(*this);
+  }
+  if (stream_->mayRead() || stream_->hasHangup()) startServing();
+}
+
+bool Connection::isClientGone() const {
+  return stream_->hasError() || (stream_->hasHangup() && exchange_->cancelsOnFin());
+}
+
+void Connection::startServing() {
+  core_.loop().timers().disarm(*this);
+  exchange_ = core_.takeExchange();
+  serving_ = serve(*exchange_);
+  serving_.start(*this);
+}
+
+void Connection::becomeIdle() {
+  idle_since_ = core_.now();
+  cancel_reason_ = Reason::kOk;
+  if (listener_->is_removed) return core_.loop().arm(*this, Duration(1));
+  core_.loop().arm(*this, (*core_.snapshot())->listeners[listener_->plan].source->timeouts.idle);
+}
+
+void Connection::onTaskEnd() { core_.loop().post(*this); }
+
+void Connection::onTime() { core_.remove(*this); }
+
+void Connection::cancelSoon(Reason reason) {
+  if (cancel_reason_ == Reason::kOk) cancel_reason_ = reason;  // kOk: just look again whether the client is there
+  core_.loop().post(*this);
+}
+
+void Connection::abandon(Reason reason) {
+  if (!serving_) return;
+  serving_.destroy();
+  exchange_->endUnanswered(reason);
+  core_.giveExchange(std::move(exchange_));
+}
+
+loop::Task<void> Connection::serve(Exchange& exchange) {
+  exchange.attach(*this);
+  for (;;) {
+    const Result<Exchange::HeadRead> head = co_await loop::asResult(exchange.readHead());
+    if (head && *head == Exchange::HeadRead::kNothing) {
+      closes_ = true;  // closed, or silent for too long: nobody waits for an answer
+      break;
+    }
+    exchange.begin(requests_++);
+    Result<void> outcome = head ? Result<void>() : std::unexpected(head.error());
+    if (outcome) outcome = co_await loop::asResult(proxyExchange(core_, exchange));
+    if (!outcome) outcome = co_await loop::asResult(endFailed(exchange, outcome.error()));
+    exchange.end();
+    bool goes_on = outcome && exchange.keeps_connection;
+    if (goes_on && !exchange.isRequestRead()) goes_on = co_await exchange.drainRequest();
+    if (!goes_on) {
+      closes_ = true;
+      if (outcome && exchange.needs_linger) (void)co_await loop::asResult(linger());
+      break;
+    }
+    if (!exchange.nextRequest()) break;
+  }
+  co_return loop::done;
+}
+
+// Closing with unread bytes makes the kernel send a reset, which may destroy the answer on its way (RFC 9112 section
+// 9.6): the write side is closed, and what still comes is read and thrown away for a moment.
+loop::Task<void> Connection::linger() {
+  constexpr Duration kLongest = std::chrono::seconds(1);
+  constexpr size_t kMost = 64 << 10;
+  stream_->shutdownWrite();
+  const Deadline until = Deadline::after(core_.now(), kLongest);
+  size_t thrown = 0;
+  while (thrown < kMost) {
+    co_await net::ReadWait(*stream_, until, Failure{Reason::kClientStalled});
+    const net::IoResult read = stream_->read(core_.scratch());
+    if (read.isEnd() || (read.error && !read.isBlocked())) break;
+    thrown += read.bytes;
+  }
+  co_return loop::done;
+}
+
+void Connection::linkBefore(Connection* first) {
+  next_ = first;
+  if (first) first->previous_ = this;
+}
+
+void Connection::unlink() {
+  if (next_) next_->previous_ = previous_;
+  if (previous_) previous_->next_ = next_;
+}
+
+}  // namespace remora::proxy

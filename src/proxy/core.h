@@ -1,0 +1,125 @@
+// Everything that one core needs to serve: its loop, its view of the configuration, its connections, pools, counters and
+// memory. Cores share nothing on the path of a request. Belongs to its loop's thread; others speak to it by mailbox.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "loop/loop.h"
+#include "loop/sys.h"
+#include "net/log_sink.h"
+#include "net/stream.h"
+#include "observe/metrics.h"
+#include "observe/trace_context.h"
+#include "proxy/core_snapshot.h"
+#include "proxy/recent.h"
+
+namespace remora::proxy {
+
+class Connection;
+class Exchange;
+
+// A listener's life on one core; survives reloads that keep the listener.
+struct ListenerState : RefCounted<ListenerState> {
+  std::string name;
+  uint32_t plan = 0;        // position in the current Snapshot's listeners
+  bool is_removed = false;  // by a reload: its connections end with the exchange they are in
+};
+
+class Core {
+ public:
+  struct Parts {
+    uint32_t index = 0;
+    loop::Loop& loop;
+    net::Connector& connector;
+    observe::CoreMetrics& metrics;
+    observe::IdSource::Seed seed;
+  };
+  explicit Core(Parts parts);
+  ~Core();
+  Core(const Core&) = delete;
+
+  // Configuration, from the publisher.
+  void adoptSnapshot(snapshot::SnapshotPtr snapshot, std::shared_ptr<net::LogSink> sink);
+  void adoptEndpoints(const std::string& cluster, upstream::EndpointSetPtr set);
+
+  // Takes a fresh connection over.
+  void serve(std::unique_ptr<net::Stream> stream, const net::Peer& peer, const std::string& listener);
+  void remove(Connection& connection);
+
+  // Draining: answers carry Connection: close, and connections that were quiet for `quiet` are closed.
+  void startDraining() { is_draining_ = true; }
+  bool isDraining() const { return is_draining_; }
+  void closeQuiet(Duration quiet);
+  void closeAll();
+  size_t connections() const { return connection_count_.load(std::memory_order_relaxed); }  // any thread
+  void reopenLogs();
+
+  // What the path of a request uses.
+  loop::Loop& loop() { return loop_; }
+  Instant now() const { return loop_.now(); }
+  int64_t wallNanos(Instant at);
+  net::Connector& connector() { return connector_; }
+  observe::CoreMetrics& metrics() { return metrics_; }
+  observe::IdSource& ids() { return ids_; }
+  const Ref<CoreSnapshot>& snapshot() const { return snapshot_; }
+  RecentRing& recent() { return *recent_; }
+  uint32_t index() const { return index_; }
+  // Memory that any exchange may use until its next wait.
+  std::span<char> scratch() { return scratch_; }
+  std::span<char> headSpace() { return head_space_; }
+  // Writes the line, counts, remembers.
+  void record(const observe::ExchangeRecord& record, observe::RequestSeries& series);
+
+  std::unique_ptr<Exchange> takeExchange();
+  void giveExchange(std::unique_ptr<Exchange> exchange);
+
+  // A body is read this much at a time: as the byte relay it is compared with.
+  static constexpr size_t kScratchBytes = 128 << 10;
+  // Room for the largest head that may arrive and everything that is added to it.
+  static constexpr size_t kHeadSpaceBytes = 160 << 10;
+
+ private:
+  struct LineFlusher final : loop::Timer {
+    explicit LineFlusher(Core& c) : core(c) {}
+    void onTime() override;
+    Core& core;
+  };
+  Ref<ListenerState> listenerState(const std::string& name);
+  void adoptListeners();
+  void adoptLog(std::shared_ptr<net::LogSink> sink);
+  void writeLine(const observe::ExchangeRecord& record);
+
+  static constexpr size_t kSpareExchanges = 64;  // kept for reuse; more were a burst
+
+  const uint32_t index_;
+  loop::Loop& loop_;
+  net::Connector& connector_;
+  observe::CoreMetrics& metrics_;
+  observe::IdSource ids_;
+  std::unique_ptr<char[]> scratch_memory_;
+  std::unique_ptr<char[]> head_memory_;
+  std::span<char> scratch_;
+  std::span<char> head_space_;
+  int64_t wall_offset_ = 0;
+  Instant wall_checked_{0};
+
+  Ref<CoreSnapshot> snapshot_;
+  std::unordered_map<std::string, Ref<upstream::ClusterState>> clusters_;
+  std::unordered_map<std::string, upstream::EndpointSetPtr> endpoint_sets_;
+  std::unordered_map<std::string, Ref<ListenerState>> listeners_;
+  std::shared_ptr<net::LogSink> sink_;  // before the buffer that feeds it
+  std::unique_ptr<net::LogBuffer> lines_;
+  LineFlusher flusher_{*this};
+  std::unique_ptr<RecentRing> recent_;
+  std::vector<std::unique_ptr<Exchange>> spare_;
+  Connection* first_ = nullptr;  // all downstream connections
+  std::atomic<size_t> connection_count_{0};
+  bool is_draining_ = false;
+};
+
+}  // namespace remora::proxy

@@ -1,0 +1,306 @@
+#include "proxy/exchange.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "proxy/attempt.h"
+#include "proxy/connection.h"
+#include "proxy/relay.h"
+#include "proxy/reply.h"
+#include "proxy/retry.h"
+#include "proxy/tunnel.h"
+
+namespace remora::proxy {
+
+using observe::Outcome;
+
+loop::Task<void> proxyExchange(Core& core, Exchange& exchange) {
+  co_await exchange.checkRequest();
+  exchange.plan = co_await decide(**exchange.snapshot, *exchange.listener, exchange.request, exchange.facts(),
+                                  exchange.record);
+  exchange.series = &exchange.snapshot->series(*exchange.listener, exchange.plan.choice.route, exchange.plan.member);
+  if (exchange.plan.action != Plan::Action::kForward) {
+    co_await answerHere(exchange);
+    co_return loop::done;
+  }
+  exchange.deadline = Deadline::after(exchange.record.start, exchange.plan.timeout);
+  const http::Response response = co_await tryUpstreams(core, exchange);
+  if (response.status == 101) {
+    co_await tunnel(exchange, response);
+  } else {
+    co_await relayResponse(exchange, response);
+  }
+  co_return loop::done;
+}
+
+Exchange::Exchange(Core& owner)
+    : core(owner), response_parser({}), uploads(owner.loop()), parser_({}) {}
+
+Exchange::~Exchange() { uploads.cancel(); }
+
+void Exchange::attach(Connection& from) {
+  connection = &from;
+  snapshot = core.snapshot();
+  const model::Listener& source = *(*snapshot)->listeners[from.listener().plan].source;
+  limits_ = source.limits;
+  timeouts_ = source.timeouts;
+  const http::HeadLimits head{static_cast<size_t>(limits_.head.count), limits_.header_count,
+                              static_cast<size_t>(limits_.target.count)};
+  parser_ = http::H1RequestParser(head, std::move(parser_));
+  response_parser = http::H1ResponseParser(head, std::move(response_parser));
+  filled_ = head_length_ = next_at_ = 0;
+}
+
+loop::Task<Exchange::HeadRead> Exchange::readHead() {
+  const Deadline until = Deadline::after(core.now(), timeouts_.header);
+  for (;;) {
+    if (filled_) {
+      head_length_ = co_await parser_.feed({buffer_.get(), filled_});
+      if (head_length_) co_return HeadRead::kHead;
+    }
+    const net::IoResult read = connection->stream().read(freeSpace());
+    filled_ += read.bytes;
+    if (read.bytes) continue;
+    if (!read.isBlocked()) co_return HeadRead::kNothing;
+    // Without a byte of a request this is an idle connection; only a head that has begun is late.
+    const Result<void> more =
+        co_await loop::asResult(net::ReadWait(connection->stream(), until, Failure{Reason::kHeaderTimeout}));
+    if (!more && !parser_.hasBegun()) co_return HeadRead::kNothing;
+    co_await more;
+  }
+}
+
+std::span<char> Exchange::freeSpace() {
+  if (filled_ == capacity_) grow(std::max(kBufferBytes, capacity_ * 2));
+  return {buffer_.get() + filled_, capacity_ - filled_};
+}
+
+void Exchange::grow(size_t capacity) {
+  auto larger = std::make_unique_for_overwrite<char[]>(capacity);
+  if (filled_) std::memcpy(larger.get(), buffer_.get(), filled_);
+  buffer_ = std::move(larger);
+  capacity_ = capacity;
+}
+
+void Exchange::begin(uint64_t earlier_requests) {
+  if (!snapshot || snapshot.get() != core.snapshot().get()) snapshot = core.snapshot();
+  listener = &(*snapshot)->listeners[std::min<size_t>(connection->listener().plan, (*snapshot)->listeners.size() - 1)];
+  series = &snapshot->series(*listener, nullptr, 0);
+  record = {};
+  record.start = core.loop().readClock();
+  record.start_wall_nanos = core.wallNanos(record.start);
+  record.generation = (*snapshot)->generation;
+  record.inbound = listener->source->direction == model::Direction::kInbound;
+  record.listener = listener->source->name;
+  record.scheme = "http";
+  const size_t length = net::printPeer(connection->peer(), remote_text_);
+  record.remote = record.client = {remote_text_.data(), length};
+  record.decide(Outcome::kReceived, listener->rule, static_cast<uint16_t>(std::min<uint64_t>(earlier_requests, 65535)),
+                record.start);
+  const http::RawRequest& raw = parser_.request();
+  record.method = raw.method;
+  record.target = raw.target;
+  record.http_minor = raw.minor;
+}
+
+Result<void> Exchange::checkRequest() {
+  const http::RawRequest& raw = parser_.request();
+  for (const http::Field& field : raw.headers) {
+    if (field.id == http::HeaderId::kUserAgent) record.user_agent = field.value;
+    if (field.id == http::HeaderId::kReferer) record.referer = field.value;
+    if (field.id == http::HeaderId::kHost) record.host = field.value;
+    if (field.id == http::HeaderId::kXRequestId) record.request_id = field.value;
+  }
+  storage_.resize(std::max(storage_.size(), raw.target.size() + raw.headers.valueOf(http::HeaderId::kHost).size()));
+  Result<http::Request> checked = http::validateRequest(raw, listener->request_policy, storage_);
+  if (!checked) {
+    record.decide(Outcome::kRefused, {}, static_cast<uint16_t>(checked.error().reason), core.now());
+    return std::unexpected(checked.error());
+  }
+  request = *checked;
+  record.host = request.host;
+  record.scheme = request.scheme;
+  record.path = request.path;
+  record.request_id = requestIdToSend();
+  if (listener->http.trace_context) traceparentToSend();
+  describeClient();
+  request_body.emplace(request.body,
+                       http::BodyLimits{static_cast<size_t>(limits_.chunk_extensions.count),
+                                        static_cast<size_t>(limits_.trailers.count), limits_.header_count},
+                       connection->stream(), core.scratch(),
+                       http::H1Body::Names{Reason::kBadChunk, Reason::kClientGone, Reason::kClientReset});
+  const Result<size_t> used = request_body->begin({buffer_.get() + head_length_, filled_ - head_length_});
+  if (!used) {
+    record.decide(Outcome::kRefused, {}, static_cast<uint16_t>(used.error().reason), core.now());
+    return std::unexpected(used.error());
+  }
+  next_at_ = head_length_ + *used;
+  is_checked_ = true;
+  return {};
+}
+
+void Exchange::describeClient() {
+  client = believedClient(*request.headers, connection->peer(), listener->http.trusted_hops);
+  if (client == connection->peer()) return;
+  record.client = {client_text_.data(), net::printPeer(client, client_text_)};
+}
+
+std::string_view Exchange::requestIdToSend() {
+  constexpr size_t kLongest = 128;  // longer ones would only fill logs
+  if (!listener->http.request_id) return record.request_id;
+  if (!listener->http.edge && !record.request_id.empty() && record.request_id.size() <= kLongest) {
+    return record.request_id;
+  }
+  request_id_ = core.ids().newRequestId();
+  return request_id_.view();
+}
+
+std::string_view Exchange::traceparentToSend() {
+  if (!listener->http.trace_context) return {};
+  if (!record.trace_id.empty()) return traceparent_.view();
+  const http::Field* received = nullptr;
+  bool several = false;
+  for (const http::Field& field : *request.headers) {
+    if (field.id != http::HeaderId::kTraceparent) continue;
+    several |= received != nullptr;
+    received = &field;
+  }
+  const auto parent = received && !several ? observe::parseTraceparent(received->value) : std::nullopt;
+  trace_continues_ = parent.has_value();
+  traceparent_.assign(parent ? core.ids().continueTrace(*parent) : core.ids().newTrace());
+  record.trace_id = traceparent_.traceId();
+  record.span_id = traceparent_.spanId();
+  return traceparent_.view();
+}
+
+Facts Exchange::facts() {
+  const bool splits = true;
+  return {.client = client, .random = splits ? core.ids().next() : 0, .now = core.now()};
+}
+
+bool Exchange::cancelsOnFin() const {
+  if (!is_checked_ || is_tunnel || !isRequestRead()) return false;  // whoever reads will see the end
+  return listener->http.client_fin == model::ClientFin::kCancel && request.keep_alive && request.minor >= 1;
+}
+
+bool Exchange::mayKeepConnection() const {
+  if (!is_checked_ || !request.keep_alive || core.isDraining() || connection->listener().is_removed) return false;
+  if (request.expects_continue && !continue_sent && !isRequestRead()) return false;  // will its body come or not?
+  return limits_.requests_per_connection == 0 || connection->requests() < limits_.requests_per_connection;
+}
+
+net::Patience Exchange::patience(Duration stall, Failure stalled) const {
+  return {stall, stalled, deadline, Failure{Reason::kExchangeTimeout, Reached::kMaybe, 0}};
+}
+
+std::span<char> Exchange::targetMemory(size_t bytes) {
+  if (target_memory_.size() < bytes) target_memory_.resize(bytes);
+  return target_memory_;
+}
+
+std::string Exchange::takePipelined() {
+  std::string bytes(buffer_.get() + next_at_, filled_ - next_at_);
+  bytes += std::exchange(request_body->surplus(), {});
+  next_at_ = filled_;
+  return bytes;
+}
+
+void Exchange::releaseSnapshot() {
+  std::string_view* const texts[] = {&record.route, &record.service, &record.listener};
+  names_.clear();
+  for (const std::string_view* text : texts) names_.append(*text);
+  size_t at = 0;
+  for (std::string_view* text : texts) {
+    *text = std::string_view(names_).substr(at, text->size());
+    at += text->size();
+  }
+  plan.choice = {};
+  listener = nullptr;
+  snapshot = Ref<CoreSnapshot>();
+}
+
+loop::Task<bool> Exchange::drainRequest() {
+  constexpr uint64_t kMost = 64 << 10;
+  constexpr Duration kLongest = std::chrono::seconds(1);
+  const uint64_t from = request_body->received();
+  net::Patience patience{.stall = kLongest, .stalled = Failure{Reason::kRequestStalled}};
+  patience.overall = Deadline::after(core.now(), kLongest);
+  while (request_body->received() - from <= kMost && request_body->remaining() <= kMost) {
+    const Result<http::Pull> pull = request_body->pull();
+    if (!pull) co_return false;
+    if (pull->state == http::Pull::State::kLast) co_return true;
+    if (pull->state != http::Pull::State::kWait) continue;
+    const Result<void> more = co_await loop::asResult(request_body->arrival(patience));
+    if (!more) break;
+  }
+  needs_linger = true;
+  co_return false;
+}
+
+void Exchange::end() {
+  const Instant now = core.loop().readClock();
+  record.duration = now - record.start;
+  if (request_body) record.bytes_received = request_body->received();
+  if (is_tunnel) {
+    record.bytes_received += tunnel_received;
+  } else if (answer) {
+    record.bytes_sent = answer->payloadBytes();
+  }
+  record.decide(Outcome::kCompleted, {}, record.status, now);
+  core.record(record, *series);
+}
+
+void Exchange::endUnanswered(Reason reason) {
+  uploads.cancel();
+  record.reason = reason;
+  record.decide(Outcome::kFailed, {}, static_cast<uint16_t>(reason), core.now());
+  if (record.start.nanos) end();
+}
+
+bool Exchange::nextRequest() {
+  uploads.cancel();
+  lease = {};
+  std::string surplus;
+  if (request_body) surplus.swap(request_body->surplus());
+  const size_t left = filled_ - next_at_;
+  if (left && next_at_) std::memmove(buffer_.get(), buffer_.get() + next_at_, left);
+  filled_ = left;
+  if (!surplus.empty()) {
+    if (capacity_ < filled_ + surplus.size()) grow(filled_ + surplus.size());
+    std::memcpy(buffer_.get() + filled_, surplus.data(), surplus.size());
+    filled_ += surplus.size();
+  }
+  parser_.reset();
+  response_parser.reset();
+  response_bytes.clear();
+  response_rest = {};
+  request_body.reset();
+  upload_writer.reset();
+  response_body.reset();
+  answer.reset();
+  upload = Upload::kNone;
+  deadline = Deadline::never();
+  series = nullptr;
+  record.start = Instant{0};
+  response_begun = continue_sent = head_sent = is_tunnel = keeps_connection = needs_linger = is_checked_ = false;
+  trace_continues_ = false;
+  tunnel_received = 0;
+  head_length_ = next_at_ = 0;
+  return filled_ > 0;
+}
+
+void Exchange::clear() {
+  next_at_ = filled_;
+  if (request_body) request_body->surplus().clear();
+  nextRequest();
+  connection = nullptr;
+  listener = nullptr;
+  snapshot = Ref<CoreSnapshot>();
+  if (capacity_ > kBufferBytes) {
+    buffer_.reset();
+    capacity_ = 0;
+  }
+}
+
+}  // namespace remora::proxy

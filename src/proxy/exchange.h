@@ -1,0 +1,137 @@
+// One request and its response: its memory, its facts, and what runs for it. Used again for the next exchange; an idle
+// connection has none. Read in the order of proxyExchange(). Belongs to one core.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "http/h1_body.h"
+#include "http/h1_parser.h"
+#include "http/h1_writer.h"
+#include "loop/task_scope.h"
+#include "net/address.h"
+#include "observe/exchange_record.h"
+#include "observe/trace_context.h"
+#include "proxy/core.h"
+#include "proxy/decide.h"
+#include "upstream/cluster_state.h"
+
+namespace remora::proxy {
+
+class Connection;
+
+class Exchange {
+ public:
+  explicit Exchange(Core& owner);
+  ~Exchange();
+
+  // --- for Connection::serve, in this order -------------------------------------------------------------------------
+  void attach(Connection& from);  // before the connection's first exchange; clear() lets go of it
+  enum class HeadRead : uint8_t { kHead, kNothing };
+  // Reads up to the end of a request head. kNothing: the connection ended, or was silent for too long.
+  loop::Task<HeadRead> readHead();
+  void begin(uint64_t earlier_requests);  // starts the record
+  bool isRequestRead() const { return !request_body || request_body->isEnded(); }
+  // Reads what is left of the request after its answer, a little and for a moment, so that the connection can go on.
+  loop::Task<bool> drainRequest();
+  void end();                         // writes the record out
+  void endUnanswered(Reason reason);  // the same, for an exchange whose client is gone
+  bool nextRequest();                 // moves what was pipelined to the front; false when there is nothing
+  void clear();
+
+  // --- steps of the exchange ----------------------------------------------------------------------------------------
+  // RawRequest -> Request, and the part of its body that came along. What is known goes into the record even when the
+  // request is refused.
+  Result<void> checkRequest();
+  Facts facts();
+  std::string_view requestIdToSend();    // the received one, or a new one; empty when the listener wants none
+  std::string_view traceparentToSend();  // with this hop's span; empty when the listener wants none
+  bool hasValidTraceparent() const { return trace_continues_; }
+
+  // A FIN from the client ends this exchange (see model::ClientFin).
+  bool cancelsOnFin() const;
+  bool mayKeepConnection() const;
+  // Texts of names move into the exchange, and the Snapshot goes: a long answer must not pin it for days.
+  void releaseSnapshot();
+  const model::Limits& limits() const { return limits_; }
+  const model::Timeouts& timeouts() const { return timeouts_; }
+  net::Patience patience(Duration stall, Failure stalled) const;
+  // Bytes that came after the request, for a tunnel to send on.
+  std::string takePipelined();
+  // Memory of at least `bytes` until the exchange ends; a second call may move it.
+  std::span<char> targetMemory(size_t bytes);
+
+  // --- state, by who writes it --------------------------------------------------------------------------------------
+  Core& core;
+  Connection* connection = nullptr;
+
+  // attach(), begin() and checkRequest()
+  Ref<CoreSnapshot> snapshot;
+  const snapshot::ListenerPlan* listener = nullptr;
+  http::Request request;
+  net::Peer client;                           // as believed
+  std::optional<http::H1Body> request_body;
+  observe::ExchangeRecord record;
+  observe::RequestSeries* series = nullptr;
+
+  // proxyExchange()
+  Plan plan;
+  Deadline deadline = Deadline::never();      // of the whole exchange
+
+  // attempt()
+  enum class Upload : uint8_t { kNone, kRunning, kDone, kFailed };
+  Upload upload = Upload::kNone;
+  Failure upload_failure;
+  upstream::Lease lease;
+  std::optional<http::H1Writer> upload_writer;
+  http::H1ResponseParser response_parser;
+  std::string response_bytes;                 // of a head that came in pieces
+  std::span<char> response_rest;              // what came with the response head, until the next wait
+  bool response_begun = false;                // at least one byte of a response was seen
+  bool continue_sent = false;                 // a 100 went to the client
+  Instant sent_at{0};
+
+  // relay(), reply()
+  std::optional<http::H1Body> response_body;
+  std::optional<http::H1Writer> answer;
+  bool head_sent = false;
+  bool is_tunnel = false;
+  uint64_t tunnel_received = 0;               // bytes of the client
+  bool keeps_connection = false;              // the downstream connection goes on after this
+  bool needs_linger = false;                  // unread bytes of the client may be on their way
+
+  loop::TaskScope uploads;                    // at most one; last, so that it goes first
+
+ private:
+  std::span<char> freeSpace();
+  void grow(size_t capacity);
+  void describeClient();
+
+  static constexpr size_t kBufferBytes = 16 << 10;
+
+  std::unique_ptr<char[]> buffer_;            // head, then what came of the body, then what was pipelined
+  size_t capacity_ = 0;
+  size_t filled_ = 0;
+  size_t head_length_ = 0;
+  size_t next_at_ = 0;                        // first byte that belongs to the next request
+  http::H1RequestParser parser_;
+  model::Limits limits_;
+  model::Timeouts timeouts_;
+  std::string storage_;                       // lower-case host, normalised path
+  std::string target_memory_;
+  std::string names_;                         // after releaseSnapshot()
+  std::array<char, net::kPeerTextMax> remote_text_;
+  std::array<char, net::kPeerTextMax> client_text_;
+  observe::RequestId request_id_;
+  observe::Traceparent traceparent_;
+  bool trace_continues_ = false;
+  bool is_checked_ = false;                   // `request` is valid
+};
+
+// The heart: what happens to one request, in order. Fails with what went wrong; Connection::serve answers that.
+loop::Task<void> proxyExchange(Core& core, Exchange& exchange);
+
+}  // namespace remora::proxy

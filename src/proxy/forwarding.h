@@ -1,0 +1,53 @@
+// The heads that go on: what RFC 9110 section 7.6.1 says must not be passed on is dropped, what a proxy adds is
+// added; everything else keeps its case and order. Pure; writes only into the HeadWriter.
+#pragma once
+
+#include <string_view>
+
+#include "http/message.h"
+#include "model/listener.h"
+#include "model/routes.h"
+#include "net/address.h"
+#include "observe/trace_context.h"
+#include "proxy/head_writer.h"
+
+namespace remora::proxy {
+
+struct RequestForwarding {
+  const model::HttpOptions& options;
+  const model::HeaderChanges& changes;
+  model::Direction direction;
+  std::string_view target;      // as route/rewrite.h gave it
+  std::string_view host;        // the Host to send
+  std::string_view peer_ip;     // text of the downstream address; empty when it is not to be appended
+  std::string_view peer_port_ip;  // as Forwarded writes it: quoted and bracketed for IPv6
+  std::string_view request_id;  // to send; empty: none
+  std::string_view traceparent; // to send; empty: leave trace headers as they are
+  bool keep_tracestate = true;  // the received traceparent was valid
+};
+
+// The request head for an HTTP/1.1 upstream. The body is framed as it arrived (chunked or by its length).
+void writeRequestHead(const http::Request& request, const RequestForwarding& how, HeadWriter& out);
+
+struct ResponseForwarding {
+  const model::HttpOptions& options;
+  const model::HeaderChanges& changes;
+  http::Framing framing;      // towards the client
+  uint64_t length = 0;        // of kLength
+  enum class Connection : uint8_t { kSilent, kClose, kKeepAlive, kUpgrade } connection = Connection::kSilent;
+  bool has_body = true;       // false: framing fields of the response describe what is not sent (HEAD, 304)
+};
+
+void writeResponseHead(const http::Response& response, const ResponseForwarding& how, HeadWriter& out);
+
+// A 1xx that is passed on as it is, without hop-by-hop fields.
+void writeInterimHead(const http::Response& response, HeadWriter& out);
+
+// Whether the field goes from hop to hop only, by itself or because `connection` (the Connection field's value, may be
+// empty) names it. Framing, Host and what a proxy adds can't be nominated away.
+bool isHopByHop(const http::Field& field, std::string_view connection);
+
+// "x_forwarded_for" and the like: an application that maps '_' to '-' would take them for the real ones.
+bool aliasesForwardingField(std::string_view name);
+
+}  // namespace remora::proxy

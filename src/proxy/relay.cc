@@ -1,0 +1,110 @@
+#include "proxy/relay.h"
+
+#include "proxy/connection.h"
+#include "proxy/forwarding.h"
+
+namespace remora::proxy {
+namespace {
+
+using http::Framing;
+
+// How the response is framed towards this client: as it came, but a body that ends with the connection becomes chunked
+// where the client understands that, so that its connection goes on.
+Framing framingFor(const http::Request& request, const http::Response& response) {
+  const Framing came = response.body.framing;
+  if (came == Framing::kChunked || came == Framing::kUntilClose) {
+    return request.minor >= 1 ? Framing::kChunked : Framing::kUntilClose;
+  }
+  return came;
+}
+
+bool hasBody(const http::Request& request, const http::Response& response) {
+  return request.method != http::Method::kHead && response.status != 204 && response.status != 304;
+}
+
+// Writes the head into the core's memory for heads.
+Result<std::string_view> buildHead(Exchange& exchange, const http::Response& response, Framing framing) {
+  using Connection = ResponseForwarding::Connection;
+  exchange.keeps_connection = exchange.mayKeepConnection() && framing != Framing::kUntilClose;
+  Connection connection = Connection::kSilent;
+  if (!exchange.keeps_connection) {
+    connection = Connection::kClose;
+  } else if (exchange.request.minor == 0) {
+    connection = Connection::kKeepAlive;
+  }
+  HeadWriter out(exchange.core.headSpace());
+  writeResponseHead(response,
+                    {.options = exchange.listener->http,
+                     .changes = exchange.plan.route().response_headers,
+                     .framing = framing,
+                     .length = response.body.length,
+                     .connection = connection,
+                     .has_body = hasBody(exchange.request, response)},
+                    out);
+  if (out.hasOverflowed()) return fail(Reason::kResponseTooLarge);
+  return out.text();
+}
+
+// The application's connection is used again only if both messages on it ended exactly where they said.
+void settleLease(Exchange& exchange, const http::Response& response, bool has_surplus) {
+  upstream::Lease& lease = exchange.lease;
+  lease.connection().noteSent(exchange.upload_writer->sentBytes());
+  if (has_surplus) exchange.core.metrics().glitches_upstream.add();
+  const bool is_clean = response.keep_alive && !has_surplus && exchange.upload == Exchange::Upload::kDone;
+  if (is_clean && !lease.stream().hasHangup()) {
+    lease.keep();
+  }
+  exchange.uploads.cancel();
+  lease = {};
+}
+
+}  // namespace
+
+loop::Task<void> relayBody(http::H1Body& from, http::H1Writer& to, RelayTerms terms) {
+  for (;;) {
+    const http::Pull pull = co_await from.pull();
+    if (pull.state == http::Pull::State::kWait) {
+      if (to.hasUnsentHead()) {
+        const bool through = co_await to.push({}, http::End::kMore);
+        if (!through) co_await to.drained(terms.writing);
+      }
+      co_await from.arrival(terms.reading);
+      continue;
+    }
+    const bool is_last = pull.state == http::Pull::State::kLast;
+    const bool through = co_await to.push(pull.data, is_last ? http::End::kLast : http::End::kMore,
+                                          is_last ? &from.trailers() : nullptr);
+    if (!through) co_await to.drained(terms.writing);
+    if (is_last) co_return loop::done;
+  }
+}
+
+loop::Task<void> relayResponse(Exchange& exchange, http::Response response) {
+  const Framing framing = framingFor(exchange.request, response);
+  net::Stream& upstream = exchange.lease.stream();
+  exchange.response_body.emplace(
+      response.body,
+      http::BodyLimits{static_cast<size_t>(exchange.limits().chunk_extensions.count),
+                       static_cast<size_t>(exchange.limits().trailers.count), exchange.limits().header_count},
+      upstream, exchange.core.scratch(),
+      http::H1Body::Names{Reason::kBadResponse, Reason::kResponseTruncated, Reason::kResponseTruncated});
+  // Before the head goes out: a body that is malformed from its first byte is still a clean 502.
+  const Result<size_t> used = exchange.response_body->begin(exchange.response_rest);
+  if (!used) co_return fail(Reason::kBadResponse);
+  const bool came_with_more = *used < exchange.response_rest.size();
+  const std::string_view head = co_await buildHead(exchange, response, framing);
+  exchange.answer.emplace(exchange.connection->stream(), framing, Failure{Reason::kClientReset});
+  exchange.answer->begin(head);
+  exchange.head_sent = true;
+  exchange.record.status = response.status;
+  const RelayTerms terms{
+      .reading = exchange.patience(exchange.plan.idle_timeout, Failure{Reason::kResponseTimeout}),
+      .writing = exchange.patience(exchange.timeouts().write_stall, Failure{Reason::kClientStalled})};
+  co_await relayBody(*exchange.response_body, *exchange.answer, terms);
+  settleLease(exchange, response, came_with_more || !exchange.response_body->surplus().empty());
+  if (exchange.request_body->isEnded()) co_return loop::done;
+  exchange.needs_linger = !exchange.keeps_connection;
+  co_return loop::done;
+}
+
+}  // namespace remora::proxy

@@ -1,0 +1,24 @@
+// Moves a body from where it is pulled to where it is sent, and the response's head before it. One relay for every pair
+// and both directions: not pulling is back-pressure. Belongs to one core.
+#pragma once
+
+#include "http/h1_body.h"
+#include "http/h1_writer.h"
+#include "loop/task.h"
+#include "net/stream.h"
+#include "proxy/exchange.h"
+
+namespace remora::proxy {
+
+struct RelayTerms {
+  net::Patience reading;
+  net::Patience writing;
+};
+
+// Until the body's end is with the kernel. What was begun on `to` goes out at the latest when `from` makes it wait.
+loop::Task<void> relayBody(http::H1Body& from, http::H1Writer& to, RelayTerms terms);
+
+// The final response to the client; gives the upstream connection back when that may be used again.
+loop::Task<void> relayResponse(Exchange& exchange, http::Response response);
+
+}  // namespace remora::proxy

@@ -1,0 +1,220 @@
+#include "proxy/reply.h"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+#include "proxy/connection.h"
+#include "proxy/forwarding.h"
+#include "route/rewrite.h"
+
+namespace remora::proxy {
+namespace {
+
+using observe::Outcome;
+using Id = http::HeaderId;
+
+enum class BodyKind : uint8_t { kJson, kText, kGrpc };
+
+std::string_view phraseOf(uint16_t status) {
+  switch (status) {
+    case 200: return "OK";
+    case 201: return "Created";
+    case 202: return "Accepted";
+    case 204: return "No Content";
+    case 301: return "Moved Permanently";
+    case 302: return "Found";
+    case 303: return "See Other";
+    case 307: return "Temporary Redirect";
+    case 308: return "Permanent Redirect";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 408: return "Request Timeout";
+    case 410: return "Gone";
+    case 414: return "URI Too Long";
+    case 417: return "Expectation Failed";
+    case 418: return "I'm a teapot";
+    case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
+    case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    case 505: return "HTTP Version Not Supported";
+    default: return "";
+  }
+}
+
+// Plain text for those who name it and not JSON; gRPC for its clients; JSON for everybody else.
+BodyKind kindFor(const Exchange& exchange) {
+  if (!exchange.request.headers) return BodyKind::kJson;
+  if (exchange.request.headers->valueOf(Id::kContentType).starts_with("application/grpc")) return BodyKind::kGrpc;
+  const std::string_view accept = exchange.request.headers->valueOf(Id::kAccept);
+  const bool wants_text = accept.find("text/") != std::string_view::npos;
+  return wants_text && accept.find("json") == std::string_view::npos ? BodyKind::kText : BodyKind::kJson;
+}
+
+// The received request id may hold any visible byte.
+std::string jsonText(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<uint8_t>(c) < 0x20 || static_cast<uint8_t>(c) >= 0x7f) {
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<uint8_t>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string bodyOf(const Exchange& exchange, const ReasonRow& row, BodyKind kind) {
+  const std::string_view id = exchange.record.request_id;
+  if (kind == BodyKind::kGrpc) return {};
+  if (kind == BodyKind::kText) {
+    return fmt::format("{} {}\nremora: {} ({})\nrequest id: {}\n", row.status, phraseOf(row.status), row.sentence,
+                       row.token, id);
+  }
+  return fmt::format("{{\"type\":\"about:blank\",\"title\":\"{}\",\"status\":{},\"detail\":\"{}\",\"reason\":\"{}\","
+                     "\"request_id\":\"{}\"}}\n",
+                     phraseOf(row.status), row.status, jsonText(row.sentence), row.token, jsonText(id));
+}
+
+struct Reply {
+  uint16_t status = 0;
+  std::string fields;  // complete lines
+  std::string body;
+};
+
+Reply describeFailure(const Exchange& exchange, const ReasonRow& row) {
+  const BodyKind kind = kindFor(exchange);
+  Reply reply;
+  reply.status = kind == BodyKind::kGrpc ? 200 : row.status;
+  reply.body = bodyOf(exchange, row, kind);
+  fmt::format_to(std::back_inserter(reply.fields), "Proxy-Status: remora; error={}; details=\"{}\"\r\n",
+                 row.proxy_status.empty() ? "proxy_internal_error" : row.proxy_status, row.token);
+  switch (kind) {
+    case BodyKind::kJson:
+      reply.fields += "Content-Type: application/problem+json\r\n";
+      break;
+    case BodyKind::kText:
+      reply.fields += "Content-Type: text/plain; charset=utf-8\r\n";
+      break;
+    case BodyKind::kGrpc:
+      fmt::format_to(std::back_inserter(reply.fields),
+                     "Content-Type: application/grpc\r\ngrpc-status: {}\r\ngrpc-message: {} ({})\r\n", row.grpc,
+                     row.sentence, row.token);
+      break;
+  }
+  if (row.status == 405) reply.fields += "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n";
+  if (!exchange.record.request_id.empty()) {
+    fmt::format_to(std::back_inserter(reply.fields), "X-Request-Id: {}\r\n", exchange.record.request_id);
+  }
+  return reply;
+}
+
+loop::Task<void> send(Exchange& exchange, Reply reply) {
+  const bool is_head = exchange.request.method == http::Method::kHead;
+  const bool has_body = reply.status != 204 && reply.status != 304;
+  HeadWriter out(exchange.core.headSpace());
+  out.put("HTTP/1.1 ");
+  out.putNumber(reply.status);
+  out.put(" ");
+  out.put(phraseOf(reply.status));
+  out.put("\r\n");
+  out.put(reply.fields);
+  if (has_body) {
+    out.put("Content-Length: ");
+    out.putNumber(reply.body.size());
+    out.put("\r\n");
+  }
+  if (!exchange.keeps_connection) {
+    out.put("Connection: close\r\n");
+  } else if (exchange.request.minor == 0) {
+    out.put("Connection: keep-alive\r\n");
+  }
+  out.put("\r\n");
+  exchange.head_sent = true;
+  exchange.record.status = reply.status;
+  exchange.answer.emplace(exchange.connection->stream(), http::Framing::kLength, Failure{Reason::kClientReset});
+  exchange.answer->begin(out.text());
+  const std::string_view body = is_head || !has_body ? std::string_view() : std::string_view(reply.body);
+  const bool through = co_await exchange.answer->push({body.data(), body.size()}, http::End::kLast);
+  if (!through) {
+    const net::Patience patience{.stall = exchange.timeouts().write_stall, .stalled = Failure{Reason::kClientStalled}};
+    co_await exchange.answer->drained(patience);
+  }
+  co_return loop::done;
+}
+
+}  // namespace
+
+loop::Task<void> endFailed(Exchange& exchange, Failure failure) {
+  const ReasonRow& row = rowOf(failure.reason);
+  exchange.record.reason = failure.reason;
+  exchange.record.detail = failure.detail;
+  exchange.record.decide(Outcome::kFailed, {}, static_cast<uint16_t>(failure.reason), exchange.core.now());
+  exchange.uploads.cancel();
+  exchange.lease = {};
+  if (row.side == Side::kDownstream) exchange.core.metrics().protocol_errors_downstream.add();
+  if (failure.reason == Reason::kBadResponse) exchange.core.metrics().protocol_errors_upstream.add();
+  if (exchange.head_sent || row.status == 0) {
+    // Cut short visibly: a FIN would look like the end to a client that reads until it.
+    exchange.connection->stream().resetOnClose();
+    exchange.keeps_connection = false;
+    co_return std::unexpected(failure);
+  }
+  // After a failure of the client's framing nothing that follows may be trusted (RFC 9112 section 9.6).
+  exchange.keeps_connection = row.side != Side::kDownstream && exchange.mayKeepConnection();
+  exchange.needs_linger = !exchange.keeps_connection;
+  co_await send(exchange, describeFailure(exchange, row));
+  co_return loop::done;
+}
+
+loop::Task<void> answerHere(Exchange& exchange) {
+  const model::Route& route = exchange.plan.route();
+  Reply reply;
+  if (const auto* redirect = std::get_if<model::Redirect>(&route.action)) {
+    const std::string_view location = co_await route::redirectLocation(
+        exchange.plan.choice,
+        {.scheme = exchange.request.scheme,
+         .host = exchange.request.host,
+         .target = {.path = exchange.request.path, .raw_path = exchange.request.raw_path}},
+        exchange.targetMemory(static_cast<size_t>(exchange.limits().target.count) * 2));
+    reply.status = redirect->status;
+    fmt::format_to(std::back_inserter(reply.fields), "Location: {}\r\n", location);
+    exchange.record.reason = Reason::kRedirect;
+    exchange.record.decide(Outcome::kRedirected, exchange.plan.choice.route->rule, reply.status, exchange.core.now());
+  } else {
+    const auto& answer = std::get<model::DirectAnswer>(route.action);
+    reply.status = answer.status;
+    reply.body = answer.body;
+    if (!answer.body.empty()) {
+      fmt::format_to(std::back_inserter(reply.fields), "Content-Type: {}\r\n", answer.content_type);
+    }
+    exchange.record.reason = Reason::kDirectAnswer;
+    exchange.record.decide(Outcome::kAnswered, exchange.plan.choice.route->rule, reply.status, exchange.core.now());
+  }
+  for (const auto* changes : {&route.response_headers.set, &route.response_headers.add}) {
+    for (const auto& [name, value] : *changes) fmt::format_to(std::back_inserter(reply.fields), "{}: {}\r\n", name, value);
+  }
+  exchange.keeps_connection = exchange.mayKeepConnection();
+  exchange.needs_linger = !exchange.keeps_connection && !exchange.isRequestRead();
+  co_await send(exchange, std::move(reply));
+  co_return loop::done;
+}
+
+std::string_view overloadedReply() {
+  return "HTTP/1.1 503 Service Unavailable\r\nProxy-Status: remora; error=proxy_internal_response; "
+         "details=\"overloaded\"\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 84\r\nConnection: "
+         "close\r\nRetry-After: 1\r\n\r\n"
+         "remora: it has as many connections as limits.connections allows (overloaded); later\n";
+}
+
+}  // namespace remora::proxy

@@ -1,0 +1,16 @@
+// model::Config -> Snapshot. The one compiler for every front end. Pure but for the RuleBook; any thread.
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <vector>
+
+#include "snapshot/snapshot.h"
+
+namespace remora::snapshot {
+
+// All problems, in order, or the Snapshot; nothing is half-applied.
+std::expected<SnapshotPtr, std::vector<route::CompileError>> compile(model::Config config, uint32_t generation,
+                                                                     std::shared_ptr<RuleBook> rules);
+
+}  // namespace remora::snapshot

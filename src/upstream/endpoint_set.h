@@ -1,0 +1,33 @@
+// The endpoints of one cluster at one moment: immutable, versioned, made by the cluster's one owner (on the control
+// thread) and handed to every core. Never part of a Snapshot: an answer of DNS must not cost a new one.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/address.h"
+
+namespace remora::upstream {
+
+struct Endpoint {
+  net::Address address;
+  std::string text;  // "10.1.2.3:8080", for logs and /clusters
+  uint32_t weight = 1;
+  uint32_t priority = 0;
+  std::string zone;
+  std::string name;  // the DNS name it came from; empty when it was given as an address
+
+  bool operator==(const Endpoint&) const = default;
+};
+
+struct EndpointSet {
+  uint64_t version = 0;
+  std::vector<Endpoint> endpoints;  // in the order of the configuration; of one name sorted by address
+  bool dns_failed = false;          // some name has no address yet, because DNS fails
+};
+
+using EndpointSetPtr = std::shared_ptr<const EndpointSet>;
+
+}  // namespace remora::upstream
