@@ -14,26 +14,30 @@ namespace {
 
 constexpr size_t kReadBytes = 4 << 10;
 
+// Every status that a page or a refusal of the parser can have.
 std::string_view phraseOf(uint16_t status) {
-  switch (status) {
-    case 200: return "OK";
-    case 202: return "Accepted";
-    case 400: return "Bad Request";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 408: return "Request Timeout";
-    case 413: return "Content Too Large";
-    case 414: return "URI Too Long";
-    case 415: return "Unsupported Media Type";
-    case 417: return "Expectation Failed";
-    case 431: return "Request Header Fields Too Large";
-    case 500: return "Internal Server Error";
-    case 501: return "Not Implemented";
-    case 503: return "Service Unavailable";
-    case 505: return "HTTP Version Not Supported";
-    default: return "";
+  static constexpr std::array<std::pair<uint16_t, std::string_view>, 16> kPhrases = {{
+      {200, "OK"},
+      {202, "Accepted"},
+      {400, "Bad Request"},
+      {403, "Forbidden"},
+      {404, "Not Found"},
+      {405, "Method Not Allowed"},
+      {408, "Request Timeout"},
+      {413, "Content Too Large"},
+      {414, "URI Too Long"},
+      {415, "Unsupported Media Type"},
+      {417, "Expectation Failed"},
+      {431, "Request Header Fields Too Large"},
+      {500, "Internal Server Error"},
+      {501, "Not Implemented"},
+      {503, "Service Unavailable"},
+      {505, "HTTP Version Not Supported"},
+  }};
+  for (const auto& [known, phrase] : kPhrases) {
+    if (known == status) return phrase;
   }
+  return {};
 }
 
 bool mayHaveBody(const http::Request& request) { return request.method == http::Method::kPost; }
@@ -92,10 +96,10 @@ loop::Task<void> Session::serve() {
     closes_ = !request || !request->keep_alive;
     const Result<Page> page =
         co_await loop::asResult(request ? pageFor(*request) : failedPage(request.error()));
-    const bool was_refused = closes_;
+    const bool is_last = closes_;
     co_await send(page ? *page : Page{.status = 500, .body = "a bug in the admin side; please report it\n"},
                   request ? &*request : nullptr);
-    if (was_refused) {
+    if (is_last) {
       co_await linger();
       break;
     }

@@ -47,7 +47,10 @@ class Session final : loop::TaskOwner {
   bool isIdle() const { return is_idle_; }
   Instant idleSince() const { return idle_since_; }
   // Ends an idle session, to make room.
-  void closeIdle() { stream_->interruptRead(Failure{Reason::kOverloaded}); }
+  void closeIdle() {
+    is_idle_ = false;
+    stream_->interruptRead(Failure{Reason::kOverloaded});
+  }
 
  private:
   void onTaskEnd() override { loop_.post(on_end_); }

@@ -60,7 +60,8 @@ Spelt<SocketAddress> parseUnixAddress(std::string_view text) {
   const std::string_view path = text.substr(5);
   if (path.empty() || path == "@") return std::unexpected(wrong(text, "names no socket", "unix:/path or unix:@name"));
   if (path[0] != '/' && path[0] != '@' && path[0] != '.') {
-    return std::unexpected(wrong(text, "is not a path", "unix:/path or unix:@name", "unix:/" + std::string(path)));
+    return std::unexpected(
+        wrong(text, "is not a path", "unix:/path or unix:@name", spelling("unix:/" + std::string(path))));
   }
   if (path.size() > kLongestUnixPath) {
     return std::unexpected(wrong(text, "is too long for a Unix socket",
@@ -120,7 +121,7 @@ std::optional<Misspelt> refuseScheme(std::string_view text, std::string_view exp
   std::string_view bare = withoutScheme(text);
   if (bare.size() == text.size()) return std::nullopt;
   bare = bare.substr(0, bare.find('/'));
-  return wrong(text, "is a URL", expected, std::string(bare));
+  return wrong(text, "is a URL", expected, spelling(std::string(bare)));
 }
 
 }  // namespace
@@ -128,7 +129,7 @@ std::optional<Misspelt> refuseScheme(std::string_view text, std::string_view exp
 Spelt<SocketAddress> parseListenAddress(std::string_view text, std::string_view any_host) {
   if (text.starts_with("unix:")) return parseUnixAddress(text);
   if (text.starts_with("/")) {
-    return std::unexpected(wrong(text, "is a path", kListenExpected, "unix:" + std::string(text)));
+    return std::unexpected(wrong(text, "is a path", kListenExpected, spelling("unix:" + std::string(text))));
   }
   if (std::optional<Misspelt> refused = refuseScheme(text, kListenExpected)) return std::unexpected(*refused);
   if (!text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos) {
@@ -152,7 +153,7 @@ Spelt<SocketAddress> parseListenAddress(std::string_view text, std::string_view 
 Spelt<SocketAddress> parseEndpointAddress(std::string_view text) {
   if (text.starts_with("unix:")) return parseUnixAddress(text);
   if (text.starts_with("/")) {
-    return std::unexpected(wrong(text, "is a path", kEndpointExpected, "unix:" + std::string(text)));
+    return std::unexpected(wrong(text, "is a path", kEndpointExpected, spelling("unix:" + std::string(text))));
   }
   if (std::optional<Misspelt> refused = refuseScheme(text, kEndpointExpected)) return std::unexpected(*refused);
   std::string_view rest = text;

@@ -30,6 +30,10 @@ struct LoadedConfig {
   std::vector<ConfigError> warnings;  // valid, but hardly what was meant
 };
 
+// The text as a suggestion, if it could be typed as it is: short, visible ASCII without blanks. Else empty: what was
+// made from a wrong text is not always right.
+std::string spelling(std::string text);
+
 // The text between single quotes, cut to a readable length and without bytes that could upset a terminal or a log.
 std::string quoted(std::string_view text);
 

@@ -51,7 +51,7 @@ bool hasCluster(const model::Config& config, std::string_view name) {
 
 // What `app` or --inbound says, rather than a service with options of its own.
 bool isApp(const model::Origin& origin) {
-  return origin.path.ends_with(".app") || origin.path.starts_with("--inbound");
+  return (origin.path.starts_with("inbound[") && origin.path.ends_with(".app")) || origin.path.starts_with("--inbound");
 }
 
 std::string placeOf(const model::Origin& origin) {

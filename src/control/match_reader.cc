@@ -218,11 +218,11 @@ std::optional<Misspelt> refuseHost(std::string_view text) {
   if (name.starts_with('[') && name.ends_with(']') && isIpAddress(name.substr(1, name.size() - 2))) return std::nullopt;
   if (const size_t scheme = name.find("://"); scheme != std::string_view::npos) {
     std::string_view host = name.substr(scheme + 3);
-    return wrong("is a URL", std::string(host.substr(0, host.find_first_of(":/"))));
+    return wrong("is a URL", spelling(std::string(host.substr(0, host.find_first_of(":/")))));
   }
   if (name.find(':') != std::string_view::npos) {
     if (isIpAddress(name)) return wrong("is an IPv6 address without brackets", "[" + std::string(name) + "]");
-    return wrong("has a port; hosts are matched without it", std::string(name.substr(0, name.rfind(':'))));
+    return wrong("has a port; hosts are matched without it", spelling(std::string(name.substr(0, name.rfind(':')))));
   }
   if (name.ends_with('.') && isHostName(name.substr(0, name.size() - 1))) {
     return wrong("ends with a dot; hosts are matched without it", std::string(name.substr(0, name.size() - 1)));

@@ -41,13 +41,13 @@ std::optional<Misspelt> refuseEscape(std::string_view text, size_t at) {
   std::string respelt(text);
   if (isUnreserved(decoded)) {
     respelt.replace(at, 3, 1, decoded);
-    return wrong(text, "escapes a character that requests are matched with unescaped", {}, respelt);
+    return wrong(text, "escapes a character that requests are matched with unescaped", {}, spelling(respelt));
   }
   if (decoded == '\\' || decoded == '\0') return wrong(text, "has an escape that is refused in every request");
   for (size_t i : {at + 1, at + 2}) {
     if (respelt[i] >= 'a' && respelt[i] <= 'f') respelt[i] = static_cast<char>(respelt[i] - 'a' + 'A');
   }
-  if (respelt != text) return wrong(text, "has an escape in lower case", "upper case", respelt);
+  if (respelt != text) return wrong(text, "has an escape in lower case", "upper case", spelling(respelt));
   return std::nullopt;
 }
 
@@ -72,7 +72,7 @@ std::optional<Misspelt> refuseSegments(std::string_view text) {
   if (const size_t slashes = text.find("//"); slashes != std::string_view::npos) {
     std::string respelt(text);
     while (respelt.find("//") != std::string::npos) respelt.erase(respelt.find("//"), 1);
-    return wrong(text, "contains '//', which is merged to '/' in requests", {}, respelt);
+    return wrong(text, "contains '//', which is merged to '/' in requests", {}, spelling(respelt));
   }
   for (std::string_view rest = text.substr(1);;) {
     const size_t slash = rest.find('/');
@@ -90,7 +90,7 @@ std::optional<Misspelt> refusePath(std::string_view text) {
   if (text.empty()) return Misspelt{"the path is empty", std::string(kPathExpected)};
   if (text[0] != '/') {
     const bool is_url = text.find("://") != std::string_view::npos;
-    return wrong(text, "doesn't begin with '/'", kPathExpected, is_url ? "" : "/" + std::string(text));
+    return wrong(text, "doesn't begin with '/'", kPathExpected, is_url ? "" : spelling("/" + std::string(text)));
   }
   if (std::optional<Misspelt> refused = refuseCharacters(text, OwnQuery::kRefused)) return refused;
   return refuseSegments(text);
@@ -188,7 +188,8 @@ Spelt<PathMatch> parsePathPattern(std::string_view text) {
     return prefixPath(text.size() == 2 ? "/" : text.substr(0, text.size() - 2));
   }
   if (text.ends_with("/**") && text.find('*') == text.size() - 2) {
-    return std::unexpected(wrong(text, "has two stars", kPathExpected, std::string(text.substr(0, text.size() - 1))));
+    return std::unexpected(
+        wrong(text, "has two stars", kPathExpected, spelling(std::string(text.substr(0, text.size() - 1)))));
   }
   if (text.find('*') != std::string_view::npos) {
     return std::unexpected(wrong(text, "has a star inside", "a star only as the last segment: \"/v2/*\"",
@@ -209,7 +210,8 @@ std::vector<std::string> templateVariables(std::string_view text) {
 
 std::optional<Misspelt> refuseOutgoingPath(std::string_view text, OwnQuery own_query) {
   if (text.empty()) return Misspelt{"the path is empty", "a path such as /v2"};
-  if (text[0] != '/') return wrong(text, "doesn't begin with '/'", "a path such as /v2", "/" + std::string(text));
+  if (text[0] != '/')
+    return wrong(text, "doesn't begin with '/'", "a path such as /v2", spelling("/" + std::string(text)));
   if (std::optional<Misspelt> refused = refuseCharacters(text, own_query)) return refused;
   return refuseSegments(text.substr(0, text.find('?')));
 }

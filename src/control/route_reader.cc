@@ -83,6 +83,7 @@ void RouteReader::readTo() {
 void RouteReader::readService(const Place& place, std::span<const Form> forms, std::string& out) {
   if (!reader_.readScalar(place, forms, out)) return;
   if (std::ranges::find(services_, out) != services_.end()) return;
+  if (reader_.isFull()) return;  // looking for the nearest of thousands of names takes long
   if (services_.empty()) {
     reader_.error(place, "there is no service " + quoted(out), "a name under 'services', which is empty or missing");
     return;

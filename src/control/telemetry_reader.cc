@@ -150,13 +150,14 @@ Spelt<AccessLog> parseLogDestination(std::string_view text) {
     return log;
   }
   if (text.starts_with("syslog")) return wrong("is not a syslog destination", "syslog:unix:/dev/log");
-  if (text.starts_with("file:")) return wrong("is written without file:", std::string(text.substr(5)));
+  if (text.starts_with("file:")) return wrong("is written without file:", spelling(std::string(text.substr(5))));
   // A bare word is rather a misspelt stdout than a file in whatever directory remora was started in.
   if (text.find('/') == std::string_view::npos) {
     constexpr std::array<std::string_view, 1> kWords = {"stdout"};
     const std::string_view nearest = nearestName(text, kWords);
-    return wrong("is neither a known destination nor a path",
-                 nearest.empty() ? (text.empty() ? "stdout" : "./" + std::string(text)) : std::string(nearest));
+    return wrong(
+        "is neither a known destination nor a path",
+        nearest.empty() ? (text.empty() ? "stdout" : spelling("./" + std::string(text))) : std::string(nearest));
   }
   log.sink = AccessLog::Sink::kFile;
   log.path = std::string(text);

@@ -57,6 +57,9 @@ void readDrain(ConfigReader& reader, const Place& place, model::Drain& drain) {
   fields.read("grace", drain.grace);
 }
 
+// Each is compared with each other, and holds a socket.
+constexpr size_t kMostListeners = 1000;
+
 // What listeners start from.
 struct Defaults {
   model::Limits limits;
@@ -229,7 +232,12 @@ model::Config FileReader::read() {
 void FileReader::readListeners(std::string_view key, model::Direction direction) {
   const std::optional<Place> place = fields_.find(key);
   if (!place) return;
-  for (const Place& item : reader_.items(*place, fields_.forms(key))) {
+  const std::vector<Place> items = reader_.items(*place, fields_.forms(key));
+  if (items.size() > kMostListeners) {
+    return reader_.error(*place, std::to_string(items.size()) + " listeners",
+                         "at most " + std::to_string(kMostListeners));
+  }
+  for (const Place& item : items) {
     ListenerReader(reader_, config_, defaults_, direction, services_).read(item);
   }
 }

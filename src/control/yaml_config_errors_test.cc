@@ -127,6 +127,15 @@ TEST(ConfigErrors, BoundsOnTheFile) {
   EXPECT_THAT(onlyError("a: &a [*a]"), HasSubstr("an alias inside the value that it stands for"));
 }
 
+TEST(ConfigErrors, BoundsOnCounts) {
+  std::string listeners = "inbound:\n";
+  for (int i = 0; i < 1001; ++i) listeners += "  - { listen: " + std::to_string(i + 1) + ", app: 1 }\n";
+  EXPECT_THAT(onlyError(listeners), HasSubstr("1001 listeners; expected at most 1000"));
+  std::string hosts = "a";
+  for (int i = 0; i < 1000; ++i) hosts += ", h" + std::to_string(i);
+  EXPECT_THAT(onlyError(match("host: [" + hosts + "]")), HasSubstr("1001 hosts in one route"));
+}
+
 TEST(ConfigErrors, ThousandsOfMistakesAreCutShort) {
   std::string text = top("");
   for (int i = 0; i < 1000; ++i) text += "zzzzzzzzzz" + std::to_string(i) + ": 1\n";
@@ -322,6 +331,9 @@ TEST(ConfigErrors, TextsCantUpsetATerminal) {
   for (const std::string& error : errorsOf("inbound: [{ \"\\e[2J\\n\": 1, listen: \"\\e]0;x\\a\" }]")) {
     for (const char c : error) EXPECT_GE(static_cast<unsigned char>(c), 0x20u) << error;
   }
+  const std::string error = onlyError(match("host: \"a b\\nc:80\""));
+  EXPECT_THAT(error, HasSubstr("'a b\\x0ac:80' has a port"));
+  EXPECT_THAT(error, testing::Not(HasSubstr("did you mean")));
 }
 
 TEST(ConfigErrors, NeverThrowsOnPrefixesOfAFile) {

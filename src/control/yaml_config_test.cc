@@ -276,6 +276,16 @@ services: { app: 10.0.0.1:80 }
   EXPECT_EQ(clusterOf(2), "app-2") << "the same application is the same cluster";
 }
 
+TEST(YamlConfig, AServiceNamedAppIsNobodysApplication) {
+  const model::Config config = valid(R"(
+inbound: [{ listen: 1, app: 3000 }]
+services: { app: { endpoints: 3000, balance: random } }
+)");
+  ASSERT_EQ(config.clusters.size(), 2u);
+  EXPECT_EQ(config.clusters[1].name, "app-2");
+  EXPECT_FALSE(loadYaml("inbound: [{ listen: 1, app: 3000 }]\nservices: { app: [] }", "f").errors.empty());
+}
+
 TEST(YamlConfig, AliasesOfWholeValues) {
   const model::Config config = valid(R"(
 inbound:

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstring>
 
 namespace remora::http {
 namespace {
@@ -23,7 +24,11 @@ Result<bool> H1Writer::push(std::span<const char> data, End end, const Headers* 
   size_t count = 0;
   std::array<char, 18> size_line;  // 16 digits and CRLF
   std::string trailer_text;
-  if (!head_.empty()) pieces[count++] = pieceOf(head_);
+  if (head_.empty()) {
+    room_ = 0;
+  } else {
+    pieces[count++] = pieceOf(head_);
+  }
   const bool is_chunked = framing_ == Framing::kChunked;
   if (!data.empty()) {
     if (is_chunked) {
@@ -50,7 +55,22 @@ Result<bool> H1Writer::push(std::span<const char> data, End end, const Headers* 
   }
   head_ = {};
   if (count == 0) return true;
+  if (count > 1 && room_) count = joinSmall({pieces.data(), count});
+  room_ = 0;
   return send({pieces.data(), count});
+}
+
+// sendmsg with several pieces costs about 0.3 us more than send with one; copying this much costs less than a tenth.
+size_t H1Writer::joinSmall(std::span<iovec> pieces) {
+  constexpr size_t kSmall = 2048;
+  size_t behind = 0;
+  for (const iovec& piece : pieces.subspan(1)) behind += piece.iov_len;
+  if (behind > kSmall || behind > room_) return pieces.size();
+  for (const iovec& piece : pieces.subspan(1)) {
+    std::memcpy(static_cast<char*>(pieces[0].iov_base) + pieces[0].iov_len, piece.iov_base, piece.iov_len);
+    pieces[0].iov_len += piece.iov_len;
+  }
+  return 1;
 }
 
 Result<bool> H1Writer::send(std::span<iovec> pieces) {

@@ -20,8 +20,12 @@ class H1Writer {
   H1Writer(net::Stream& stream, Framing framing, Failure broken)
       : stream_(&stream), framing_(framing), broken_(broken) {}
 
-  // The head goes out with the first push; its bytes must hold until that returns.
-  void begin(std::string_view head) { head_ = head; }
+  // The head goes out with the first push; its bytes must hold until that returns. `room` writable bytes follow it, where
+  // a small body is put, so that one plain send does.
+  void begin(std::string_view head, size_t room = 0) {
+    head_ = head;
+    room_ = room;
+  }
   // True: everything is with the kernel. False: the rest was copied; co_await drained() before the next push. Trailers
   // go out with the last push of a chunked body; null for none.
   Result<bool> push(std::span<const char> data, End end, const Headers* trailers = nullptr);
@@ -35,12 +39,14 @@ class H1Writer {
   bool isEnded() const { return ended_ && rest_.empty(); }
 
  private:
+  size_t joinSmall(std::span<iovec> pieces);
   Result<bool> send(std::span<iovec> pieces);
 
   net::Stream* stream_;
   Framing framing_;
   Failure broken_;
   std::string_view head_;
+  size_t room_ = 0;
   std::string rest_;
   size_t rest_at_ = 0;
   uint64_t sent_ = 0;

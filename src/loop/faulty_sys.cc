@@ -84,6 +84,10 @@ const Fault* FaultySys::strike(std::string_view call) {
   return struck;
 }
 
+bool FaultySys::shortReadMeansDrained() const {
+  return std::none_of(faults_.begin(), faults_.end(), [](const Fault& f) { return f.call == "recv" && f.at_most; });
+}
+
 uint64_t FaultySys::injected() const {
   const std::lock_guard lock(mutex_);
   return injected_;

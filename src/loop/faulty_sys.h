@@ -32,6 +32,7 @@ class FaultySys final : public Sys {
   int socket(int domain, int type, int protocol) override;
   int connect(int fd, const sockaddr* address, socklen_t length) override;
   int accept4(int fd, sockaddr* address, socklen_t* length, int flags) override;
+  bool shortReadMeansDrained() const override;
   uint64_t injected() const;  // faults that struck so far
 
  private:

@@ -24,7 +24,7 @@ void Loop::turn(Deadline most) {
 int Loop::sleepMillis(Deadline most) const {
   const Deadline wake = timers_.next().sooner(most);
   if (wake.isNever()) return -1;
-  const int64_t nanos = (wake.instant() - now_).count();
+  const int64_t nanos = (wake.instant() - clock_.now()).count();  // what ran in this turn took its time
   if (nanos <= 0) return 0;
   // Rounded up: waking early would spin until the deadline.
   return static_cast<int>(std::min<int64_t>((nanos + 999'999) / 1'000'000, 3'600'000));

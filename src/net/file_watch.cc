@@ -76,7 +76,7 @@ std::map<std::string, std::set<std::string>> placesOn(const std::string& path) {
       ++links;
       const std::string target = targetOf(entry);
       if (target.starts_with('/')) directory = "/";
-      rest = target + rest;
+      rest.insert(0, target);
     } else if (S_ISDIR(info.st_mode) && rest.find_first_not_of('/') != std::string::npos) {
       directory = entry;
     } else {
@@ -89,7 +89,7 @@ std::map<std::string, std::set<std::string>> placesOn(const std::string& path) {
 
 }  // namespace
 
-std::expected<std::unique_ptr<FileWatch>, std::string> FileWatch::start(loop::Loop& loop, std::string path,
+std::expected<std::unique_ptr<FileWatch>, std::string> FileWatch::start(loop::Loop& loop, const std::string& path,
                                                                         OnChange on_change) {
   std::error_code error;
   const std::filesystem::path absolute = std::filesystem::absolute(path, error);

@@ -29,7 +29,7 @@ class FileWatch final : loop::Pollable, loop::Runnable, loop::Timer {
   using OnChange = std::function<void()>;
 
   // The file itself need not exist yet. The error is a sentence: why changes can't be seen, and what to do.
-  static std::expected<std::unique_ptr<FileWatch>, std::string> start(loop::Loop& loop, std::string path,
+  static std::expected<std::unique_ptr<FileWatch>, std::string> start(loop::Loop& loop, const std::string& path,
                                                                       OnChange on_change);
   ~FileWatch();
   FileWatch(const FileWatch&) = delete;

@@ -116,7 +116,17 @@ LogSink::LogSink(std::unique_ptr<LogTarget> target, Bytes queue, Report report, 
     : state_(std::make_shared<State>(std::move(target), queue, std::move(report), timing)) {}
 
 LogSink::~LogSink() {
-  stop(std::chrono::seconds(1));
+  State& state = *state_;
+  {
+    const std::lock_guard lock(state.mutex);
+    if (!std::exchange(state.stopping, true) && state.started) {
+      state.give_up_at.store((SteadyClock::now() + kAfterTheSink).time_since_epoch().count());
+      state.thread.detach();
+      state.wake();
+    }
+  }
+  const std::lock_guard lock(state.report_mutex);
+  state.report = nullptr;
 }
 
 LogChunk LogSink::exchange(LogChunk full, uint64_t& dropped) {

@@ -48,6 +48,8 @@ class Stream {
   virtual int connectError() { return 0; }
   virtual std::optional<TransportProof> proof() const { return std::nullopt; }
   virtual int descriptor() const { return -1; }
+  // Acknowledges what was received at once instead of after the usual delay; once, for what was received so far.
+  virtual void acknowledgeNow() {}
 
   // False: a read would block, as far as is known.
   bool mayRead() const { return may_read_; }

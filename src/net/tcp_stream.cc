@@ -49,7 +49,7 @@ IoResult TcpStream::read(std::span<char> into) {
   }
   // Edge-triggered: fewer bytes than asked for means drained, and the next byte makes an edge. After a hang-up there
   // may be no further edge, so reading goes on until the end is seen.
-  if (static_cast<size_t>(n) < into.size() && !hangup_) may_read_ = false;
+  if (static_cast<size_t>(n) < into.size() && !hangup_ && sys_.shortReadMeansDrained()) may_read_ = false;
   return {static_cast<size_t>(n), 0};
 }
 
@@ -79,6 +79,11 @@ void TcpStream::shutdownWrite() { sys_.shutdown(fd_, SHUT_WR); }
 void TcpStream::resetOnClose() {
   const linger at_once{1, 0};
   setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+void TcpStream::acknowledgeNow() {
+  const int one = 1;
+  setsockopt(fd_, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
 }
 
 int TcpStream::connectError() {

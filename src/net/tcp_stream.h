@@ -24,6 +24,7 @@ class TcpStream final : public Stream, private loop::Pollable {
   int connectError() override;
   std::optional<TransportProof> proof() const override;
   int descriptor() const override { return fd_; }
+  void acknowledgeNow() override;
   // False when the system had no room to register the descriptor; nothing will ever be heard of it then.
   bool isRegistered() const { return registered_; }
 

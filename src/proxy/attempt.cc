@@ -15,7 +15,6 @@ using observe::Outcome;
 
 loop::Task<std::unique_ptr<upstream::Connection>> connectTo(Exchange& exchange, upstream::EndpointState& endpoint) {
   Core& core = exchange.core;
-  core.metrics().upstream_connects.add();
   auto stream = co_await core.connector().connect(endpoint.endpoint.address);
   const model::PoolOptions& options = exchange.snapshot->cluster(exchange.plan.cluster)->pool();
   net::Patience patience = exchange.patience(options.connect, Failure{Reason::kConnectTimeout, Reached::kNo, 0});
@@ -27,25 +26,6 @@ loop::Task<std::unique_ptr<upstream::Connection>> connectTo(Exchange& exchange, 
   auto connection = std::make_unique<upstream::Connection>(std::move(stream), core.now());
   if (const auto proof = connection->stream().proof()) connection->noteProofBase(proof->acknowledged);
   co_return connection;
-}
-
-loop::Task<upstream::Lease> leaseConnection(Exchange& exchange, Ref<upstream::EndpointState> endpoint,
-                                            Freshness freshness) {
-  Core& core = exchange.core;
-  observe::ExchangeRecord& record = exchange.record;
-  std::unique_ptr<upstream::Connection> connection;
-  if (freshness == Freshness::kAny) connection = endpoint->pool.take();
-  record.reused = connection != nullptr;
-  if (connection) {
-    core.metrics().upstream_reused.add();
-    record.decide(Outcome::kReused, {}, record.attempts, core.now());
-  } else {
-    auto connected = co_await loop::asResult(connectTo(exchange, *endpoint));
-    if (!connected) core.metrics().upstream_connect_failures.add();
-    connection = co_await std::move(connected);
-    record.decide(Outcome::kConnected, {}, record.attempts, core.now());
-  }
-  co_return upstream::Lease(std::move(endpoint), std::move(connection), core.metrics());
 }
 
 // The request head in the core's memory for heads; holds until the next wait.
@@ -126,16 +106,15 @@ Result<void> sendRequest(Exchange& exchange) {
   exchange.upload_writer.emplace(stream, exchange.request.body.framing,
                                  Failure{Reason::kUpstreamReset, Reached::kMaybe, 0});
   http::H1Writer& writer = *exchange.upload_writer;
-  writer.begin(*head);
+  writer.begin(*head, exchange.core.headSpace().size() - head->size());
   exchange.upload = Exchange::Upload::kRunning;
   const Result<http::Pull> first = exchange.request_body->pull();
   if (!first) return std::unexpected(first.error());
   const bool is_last = first->state == http::Pull::State::kLast;
   const Result<bool> through = writer.push(first->data, is_last ? http::End::kLast : http::End::kMore,
                                            is_last ? &exchange.request_body->trailers() : nullptr);
-  const Instant now = exchange.core.loop().readClock();
-  exchange.sent_at = now;
-  exchange.record.decide(Outcome::kSent, {}, 0, now);
+  exchange.sent_at = exchange.core.now();  // of this turn, or of the request's beginning: a few microseconds ago
+  exchange.record.decide(Outcome::kSent, {}, 0, exchange.sent_at);
   if (!through) {
     Failure failure = through.error();
     if (writer.sentBytes() == 0) failure.reached = Reached::kNo;  // the kernel took nothing
@@ -167,29 +146,23 @@ loop::Task<void> passInterim(Exchange& exchange, const http::Response& response)
   co_return loop::done;
 }
 
-// What the heads so far left of `bytes` for the next one.
-struct HeadFound {
-  std::string_view bytes;  // of the final head and what follows it
-  size_t length = 0;       // of that head; 0: more is needed
-};
+bool isInterim(const http::RawResponse& raw) { return raw.status < 200 && raw.status != 101; }
 
-// Goes through the heads that are there: passes interim ones on, stops at the final one.
-loop::Task<HeadFound> findFinalHead(Exchange& exchange, std::string_view bytes) {
+// Passes interim heads on, from the one that was just parsed (`length` bytes) to the first that is final or incomplete.
+// Leaves the bytes from there on in exchange.response_bytes; returns the length of the final head, or 0.
+loop::Task<size_t> passInterims(Exchange& exchange, std::string_view bytes, size_t length) {
+  constexpr int kMost = 100;
   http::H1ResponseParser& parser = exchange.response_parser;
-  constexpr int kInterimsMost = 100;
-  for (int interims = 0; interims < kInterimsMost; ++interims) {
-    const size_t length = co_await parser.feed(bytes);
-    if (length == 0 || parser.response().status >= 200 || parser.response().status == 101) {
-      co_return HeadFound{bytes, length};
-    }
+  for (int passed = 0; passed < kMost; ++passed) {
     const http::Response interim = co_await http::validateResponse(parser.response(), exchange.request.method);
-    // The client may make us wait, and the shared memory doesn't keep.
-    std::string rest(bytes.substr(length));
+    std::string rest(bytes.substr(length));  // the client may make us wait, and the shared memory doesn't keep
     co_await passInterim(exchange, interim);
     parser.reset();
     exchange.response_bytes = std::move(rest);
     bytes = exchange.response_bytes;
-    if (bytes.empty()) co_return HeadFound{};
+    if (bytes.empty()) co_return 0;
+    length = co_await parser.feed(bytes);
+    if (length == 0 || !isInterim(parser.response())) co_return length;
   }
   co_return fail(Reason::kBadResponse);
 }
@@ -214,13 +187,17 @@ loop::Task<http::Response> readResponse(Exchange& exchange) {
       exchange.response_bytes.append(bytes.data(), bytes.size());
       bytes = exchange.response_bytes;
     }
-    const HeadFound found = co_await findFinalHead(exchange, {bytes.data(), bytes.size()});
-    if (found.length == 0) {
-      if (found.bytes.data() != exchange.response_bytes.data()) exchange.response_bytes = found.bytes;
+    http::H1ResponseParser& parser = exchange.response_parser;
+    size_t length = co_await parser.feed({bytes.data(), bytes.size()});
+    if (length && isInterim(parser.response())) {
+      length = co_await passInterims(exchange, {bytes.data(), bytes.size()}, length);
+      bytes = exchange.response_bytes;
+    }
+    if (length == 0) {
+      if (bytes.data() != exchange.response_bytes.data()) exchange.response_bytes.assign(bytes.data(), bytes.size());
       continue;
     }
-    exchange.response_rest = {const_cast<char*>(found.bytes.data()) + found.length,
-                              found.bytes.size() - found.length};
+    exchange.response_rest = bytes.subspan(length);
     co_return co_await http::validateResponse(exchange.response_parser.response(), exchange.request.method);
   }
 }
@@ -251,7 +228,20 @@ loop::Task<http::Response> attempt(Exchange& exchange, Ref<upstream::EndpointSta
   exchange.response_parser.reset();
   exchange.response_bytes.clear();
   ++endpoint->requests;
-  exchange.lease = co_await leaseConnection(exchange, std::move(endpoint), freshness);
+  std::unique_ptr<upstream::Connection> connection;
+  if (freshness == Freshness::kAny) connection = endpoint->pool.take();
+  exchange.record.reused = connection != nullptr;
+  if (!connection) {
+    core.metrics().upstream_connects.add();
+    auto connected = co_await loop::asResult(connectTo(exchange, *endpoint));
+    if (!connected) core.metrics().upstream_connect_failures.add();
+    connection = co_await std::move(connected);
+  } else {
+    core.metrics().upstream_reused.add();
+  }
+  exchange.record.decide(exchange.record.reused ? Outcome::kReused : Outcome::kConnected, {}, exchange.record.attempts,
+                         core.now());
+  exchange.lease = upstream::Lease(std::move(endpoint), std::move(connection), core.metrics());
   const uint64_t sent_before = exchange.lease.connection().sent();
   co_await sendRequest(exchange);
   Result<http::Response> response = co_await loop::asResult(readResponse(exchange));

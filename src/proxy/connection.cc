@@ -75,7 +75,8 @@ void Connection::abandon(Reason reason) {
 loop::Task<void> Connection::serve(Exchange& exchange) {
   exchange.attach(*this);
   for (;;) {
-    const Result<Exchange::HeadRead> head = co_await loop::asResult(exchange.readHead());
+    Result<Exchange::HeadRead> head = exchange.readHead();
+    if (head && *head == Exchange::HeadRead::kWait) head = co_await loop::asResult(exchange.awaitHead());
     if (head && *head == Exchange::HeadRead::kNothing) {
       closes_ = true;  // closed, or silent for too long: nobody waits for an answer
       break;

@@ -52,22 +52,30 @@ void Exchange::attach(Connection& from) {
   filled_ = head_length_ = next_at_ = 0;
 }
 
-loop::Task<Exchange::HeadRead> Exchange::readHead() {
-  const Deadline until = Deadline::after(core.now(), timeouts_.header);
+Result<Exchange::HeadRead> Exchange::readHead() {
   for (;;) {
     if (filled_) {
-      head_length_ = co_await parser_.feed({buffer_.get(), filled_});
-      if (head_length_) co_return HeadRead::kHead;
+      const Result<size_t> length = parser_.feed({buffer_.get(), filled_});
+      if (!length) return std::unexpected(length.error());
+      head_length_ = *length;
+      if (head_length_) return HeadRead::kHead;
     }
     const net::IoResult read = connection->stream().read(freeSpace());
     filled_ += read.bytes;
-    if (read.bytes) continue;
-    if (!read.isBlocked()) co_return HeadRead::kNothing;
+    if (read.bytes == 0) return read.isBlocked() ? HeadRead::kWait : HeadRead::kNothing;
+  }
+}
+
+loop::Task<Exchange::HeadRead> Exchange::awaitHead() {
+  const Deadline until = Deadline::after(core.now(), timeouts_.header);
+  for (;;) {
     // Without a byte of a request this is an idle connection; only a head that has begun is late.
     const Result<void> more =
         co_await loop::asResult(net::ReadWait(connection->stream(), until, Failure{Reason::kHeaderTimeout}));
     if (!more && !parser_.hasBegun()) co_return HeadRead::kNothing;
     co_await more;
+    const HeadRead read = co_await readHead();
+    if (read != HeadRead::kWait) co_return read;
   }
 }
 
@@ -239,7 +247,7 @@ loop::Task<bool> Exchange::drainRequest() {
 }
 
 void Exchange::end() {
-  const Instant now = core.loop().readClock();
+  const Instant now = core.now();  // read when the response came, or when this turn of the loop began
   record.duration = now - record.start;
   if (request_body) record.bytes_received = request_body->received();
   if (is_tunnel) {

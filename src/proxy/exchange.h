@@ -30,9 +30,11 @@ class Exchange {
 
   // --- for Connection::serve, in this order -------------------------------------------------------------------------
   void attach(Connection& from);  // before the connection's first exchange; clear() lets go of it
-  enum class HeadRead : uint8_t { kHead, kNothing };
-  // Reads up to the end of a request head. kNothing: the connection ended, or was silent for too long.
-  loop::Task<HeadRead> readHead();
+  enum class HeadRead : uint8_t { kHead, kNothing, kWait };
+  // Reads what is there of a request head. kNothing: the connection ended. kWait: it isn't complete yet.
+  Result<HeadRead> readHead();
+  // The same, until it is complete or late. kNothing: the connection ended, or was silent for too long.
+  loop::Task<HeadRead> awaitHead();
   void begin(uint64_t earlier_requests);  // starts the record
   bool isRequestRead() const { return !request_body || request_body->isEnded(); }
   // Reads what is left of the request after its answer, a little and for a moment, so that the connection can go on.

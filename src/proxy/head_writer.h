@@ -41,6 +41,7 @@ class HeadWriter {
     *at_++ = '\n';
   }
   bool hasOverflowed() const { return overflowed_; }
+  size_t room() const { return static_cast<size_t>(end_ - at_); }
   std::string_view text() const { return {begin_, static_cast<size_t>(at_ - begin_)}; }
 
  private:

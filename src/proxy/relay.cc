@@ -60,22 +60,33 @@ void settleLease(Exchange& exchange, const http::Response& response, bool has_su
 
 }  // namespace
 
+Result<bool> relayWhatIsThere(http::H1Body& from, http::H1Writer& to) {
+  for (;;) {
+    const Result<http::Pull> pull = from.pull();
+    if (!pull) return std::unexpected(pull.error());
+    if (pull->state == http::Pull::State::kWait) {
+      if (!to.hasUnsentHead()) return false;
+      const Result<bool> through = to.push({}, http::End::kMore);
+      return through ? Result<bool>(false) : through;
+    }
+    const bool is_last = pull->state == http::Pull::State::kLast;
+    const Result<bool> through = to.push(pull->data, is_last ? http::End::kLast : http::End::kMore,
+                                         is_last ? &from.trailers() : nullptr);
+    if (!through) return through;
+    if (is_last || !*through) return *through;
+  }
+}
+
 loop::Task<void> relayBody(http::H1Body& from, http::H1Writer& to, RelayTerms terms) {
   for (;;) {
-    const http::Pull pull = co_await from.pull();
-    if (pull.state == http::Pull::State::kWait) {
-      if (to.hasUnsentHead()) {
-        const bool through = co_await to.push({}, http::End::kMore);
-        if (!through) co_await to.drained(terms.writing);
-      }
+    const bool is_through = co_await relayWhatIsThere(from, to);
+    if (is_through) co_return loop::done;
+    if (!to.isDrained()) {
+      co_await to.drained(terms.writing);
+      if (to.isEnded()) co_return loop::done;
+    } else {
       co_await from.arrival(terms.reading);
-      continue;
     }
-    const bool is_last = pull.state == http::Pull::State::kLast;
-    const bool through = co_await to.push(pull.data, is_last ? http::End::kLast : http::End::kMore,
-                                          is_last ? &from.trailers() : nullptr);
-    if (!through) co_await to.drained(terms.writing);
-    if (is_last) co_return loop::done;
   }
 }
 
@@ -94,13 +105,18 @@ loop::Task<void> relayResponse(Exchange& exchange, http::Response response) {
   const bool came_with_more = *used < exchange.response_rest.size();
   const std::string_view head = co_await buildHead(exchange, response, framing);
   exchange.answer.emplace(exchange.connection->stream(), framing, Failure{Reason::kClientReset});
-  exchange.answer->begin(head);
+  exchange.answer->begin(head, exchange.core.headSpace().size() - head.size());
   exchange.head_sent = true;
   exchange.record.status = response.status;
   const RelayTerms terms{
       .reading = exchange.patience(exchange.plan.idle_timeout, Failure{Reason::kResponseTimeout}),
       .writing = exchange.patience(exchange.timeouts().write_stall, Failure{Reason::kClientStalled})};
-  co_await relayBody(*exchange.response_body, *exchange.answer, terms);
+  const bool is_through = co_await relayWhatIsThere(*exchange.response_body, *exchange.answer);
+  if (!is_through) {
+    // An application with Nagle's algorithm holds its next piece back until ours is acknowledged: 40 ms, by default.
+    if (exchange.answer->isDrained()) upstream.acknowledgeNow();
+    co_await relayBody(*exchange.response_body, *exchange.answer, terms);
+  }
   settleLease(exchange, response, came_with_more || !exchange.response_body->surplus().empty());
   if (exchange.request_body->isEnded()) co_return loop::done;
   exchange.needs_linger = !exchange.keeps_connection;

@@ -15,6 +15,9 @@ struct RelayTerms {
   net::Patience writing;
 };
 
+// Moves what can be moved without waiting; true when the body's end is with the kernel.
+Result<bool> relayWhatIsThere(http::H1Body& from, http::H1Writer& to);
+
 // Until the body's end is with the kernel. What was begun on `to` goes out at the latest when `from` makes it wait.
 loop::Task<void> relayBody(http::H1Body& from, http::H1Writer& to, RelayTerms terms);
 

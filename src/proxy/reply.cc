@@ -143,7 +143,7 @@ loop::Task<void> send(Exchange& exchange, Reply reply) {
   exchange.head_sent = true;
   exchange.record.status = reply.status;
   exchange.answer.emplace(exchange.connection->stream(), http::Framing::kLength, Failure{Reason::kClientReset});
-  exchange.answer->begin(out.text());
+  exchange.answer->begin(out.text(), out.room());
   const std::string_view body = is_head || !has_body ? std::string_view() : std::string_view(reply.body);
   const bool through = co_await exchange.answer->push({body.data(), body.size()}, http::End::kLast);
   if (!through) {

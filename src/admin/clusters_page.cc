@@ -1,0 +1,131 @@
+// /clusters: every service of the configuration that serves, with what all cores together know of it.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "admin/core_facts.h"
+#include "admin/gather.h"
+#include "admin/json.h"
+#include "admin/pages.h"
+#include "admin/text_table.h"
+#include "admin/words.h"
+
+namespace remora::admin {
+namespace {
+
+struct Row {
+  const model::Cluster* cluster;
+  ClusterFacts facts;
+  std::string dns;  // lines
+};
+
+std::vector<Row> rowsOf(const Process& process, const snapshot::Snapshot& snapshot, std::vector<ClusterFacts> sums) {
+  std::vector<Row> rows;
+  for (const model::Cluster& cluster : snapshot.config.clusters) {
+    Row row{.cluster = &cluster, .facts = {.name = cluster.name}, .dns = process.resolverFacts(cluster.name)};
+    const auto sum = std::ranges::find_if(sums, [&](const ClusterFacts& each) { return each.name == cluster.name; });
+    if (sum != sums.end()) row.facts = std::move(*sum);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+std::vector<std::string> linesOf(std::string_view text) {
+  std::vector<std::string> lines;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    if (end) lines.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(text.size(), end + 1));
+  }
+  return lines;
+}
+
+std::string stateOf(const ClusterFacts& facts) {
+  if (facts.version == 0) return "no endpoints have arrived yet";
+  if (facts.endpoints.empty()) return facts.has_dns_failed ? "no endpoint: DNS fails" : "no endpoint";
+  const std::string count =
+      fmt::format("{} endpoint{}", facts.endpoints.size(), facts.endpoints.size() == 1 ? "" : "s");
+  return facts.has_dns_failed ? count + ", some name has never resolved" : count;
+}
+
+std::string endpointTable(const std::vector<EndpointFacts>& endpoints) {
+  TextTable table({"ADDRESS", "WEIGHT", "PRIORITY", "ACTIVE", "IDLE", "REQUESTS", "FAILURES", "CLOSES IDLE AFTER",
+                   "NAME", "ZONE"});
+  for (const EndpointFacts& each : endpoints) {
+    table.add({each.address, std::to_string(each.weight), std::to_string(each.priority), std::to_string(each.active),
+               std::to_string(each.idle), std::to_string(each.requests), std::to_string(each.failures),
+               each.learned_idle.count() ? measuredText(each.learned_idle) : "-", each.name.empty() ? "-" : each.name,
+               each.zone.empty() ? "-" : each.zone});
+  }
+  return table.print("  ");
+}
+
+std::string printText(const std::vector<Row>& rows, const std::string& silent) {
+  std::string text = silent.empty() ? "" : silent + "\n\n";
+  for (const Row& row : rows) {
+    text += fmt::format("{}: {}, {} ({})\n", row.cluster->name, nameOf(row.cluster->balance), stateOf(row.facts),
+                        describe(row.cluster->origin));
+    if (!row.facts.endpoints.empty()) text += endpointTable(row.facts.endpoints);
+    for (const std::string& line : linesOf(row.dns)) text += "  dns: " + line + "\n";
+    text += "\n";
+  }
+  if (rows.empty()) text += "no services are configured\n";
+  return text;
+}
+
+Json jsonOf(const EndpointFacts& facts) {
+  return {{"address", facts.address},
+          {"name", facts.name},
+          {"zone", facts.zone},
+          {"weight", facts.weight},
+          {"priority", facts.priority},
+          {"active", facts.active},
+          {"idle_connections", facts.idle},
+          {"requests", facts.requests},
+          {"failures", facts.failures},
+          {"learned_idle_ms", facts.learned_idle.count() / 1'000'000}};
+}
+
+Json jsonOf(const Row& row) {
+  Json endpoints = Json::array();
+  for (const EndpointFacts& each : row.facts.endpoints) endpoints.push_back(jsonOf(each));
+  return {{"name", row.cluster->name},
+          {"balance", nameOf(row.cluster->balance)},
+          {"where", describe(row.cluster->origin)},
+          {"version", row.facts.version},
+          {"dns_failed", row.facts.has_dns_failed},
+          {"dns", linesOf(row.dns)},
+          {"endpoints", std::move(endpoints)}};
+}
+
+Json coresJson(const Gathered<CoreFacts>& cores) {
+  Json list = Json::array();
+  for (size_t i = 0; i < cores.size(); ++i) {
+    Json core = {{"core", i}, {"answered", cores[i].has_value()}};
+    if (cores[i]) {
+      core["generation"] = cores[i]->generation;
+      core["connections"] = cores[i]->connections;
+    }
+    list.push_back(std::move(core));
+  }
+  return list;
+}
+
+}  // namespace
+
+loop::Task<Page> Pages::clusters(PageRequest request) {
+  if (auto known = knowParams(request, {}); !known) co_return known.error();
+  const Gathered<CoreFacts> cores = co_await gather(loop_, process_.cores(), &copyCoreFacts);
+  const snapshot::SnapshotPtr snapshot = process_.snapshot();
+  if (!snapshot) co_return sayingPage(request, 503, "no configuration serves yet");
+  const std::vector<Row> rows = rowsOf(process_, *snapshot, sumClusters(cores));
+  if (formatOf(request) == Format::kText) co_return Page{.body = printText(rows, describeSilent(cores))};
+  Json services = Json::array();
+  for (const Row& row : rows) services.push_back(jsonOf(row));
+  co_return Page{.content_type = std::string(kJsonContent),
+                 .body = printJson({{"generation", snapshot->generation},
+                                    {"cores", coresJson(cores)},
+                                    {"services", std::move(services)}})};
+}
+
+}  // namespace remora::admin

@@ -1,0 +1,112 @@
+#include "admin/trail_text.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "admin/words.h"
+
+namespace remora::admin {
+namespace {
+
+using observe::Outcome;
+using observe::TrailEntry;
+
+std::string reasonText(uint16_t number) {
+  const ReasonRow& row = rowOf(static_cast<Reason>(number));
+  return fmt::format("{}: {}", row.token, row.sentence);
+}
+
+std::string counted(uint16_t number, std::string_view thing) {
+  return fmt::format("{} {}{}", number, thing, number == 1 ? "" : "s");
+}
+
+// The record keeps only the last endpoint's address.
+std::string endpointWords(const TrailEntry& entry, const TrailNames& names, bool is_last) {
+  return is_last && !names.endpoint.empty() ? shown(names.endpoint) : fmt::format("endpoint {} of the set", entry.argument);
+}
+
+std::string wordsOf(const TrailEntry& entry, const TrailNames& names) {
+  switch (entry.outcome) {
+    case Outcome::kReceived:
+      return names.listener.empty() ? std::string() : "by listener " + shown(names.listener);
+    case Outcome::kHostMatched:
+      return std::string(nameOf(static_cast<route::HostKind>(entry.argument)));
+    case Outcome::kRouteMatched:
+      return fmt::format("{}, {} looked at before it", shown(names.route), counted(entry.argument, "route"));
+    case Outcome::kNoRouteMatched:
+      return counted(entry.argument, "route") + " looked at";
+    case Outcome::kClusterChosen:
+      return fmt::format("{}, member {} of the split", shown(names.service), entry.argument);
+    case Outcome::kRedirected:
+    case Outcome::kAnswered:
+    case Outcome::kResponded:
+    case Outcome::kUpgraded:
+      return fmt::format("status {}", entry.argument);
+    case Outcome::kConnected:
+      return fmt::format("a fresh connection for attempt {}", entry.argument);
+    case Outcome::kReused:
+      return fmt::format("a pooled connection for attempt {}", entry.argument);
+    case Outcome::kSent:
+      return "the request head";
+    case Outcome::kReplayed:
+      return fmt::format("after attempt {}, which provably didn't reach the application", entry.argument);
+    case Outcome::kAttemptFailed:
+    case Outcome::kRefused:
+    case Outcome::kFailed:
+      return reasonText(entry.argument);
+    case Outcome::kCompleted:
+      return entry.argument ? fmt::format("status {}", entry.argument) : "without an answer";
+    case Outcome::kDropped:
+      return counted(entry.argument, "decision") + " lost here: the trail was full";
+    case Outcome::kEndpointChosen:
+    case Outcome::kCount:
+      break;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string Decision::text() const {
+  std::string line(outcome);
+  if (!words.empty()) line += " " + words;
+  if (!where.empty()) line += " (" + where + ")";
+  return line;
+}
+
+std::vector<Decision> decisionsOf(std::span<const TrailEntry> entries, const snapshot::RuleBook& rules,
+                                  const TrailNames& names) {
+  size_t last_endpoint = entries.size();
+  for (size_t i = 0; i < entries.size(); ++i) {
+    if (entries[i].outcome == Outcome::kEndpointChosen) last_endpoint = i;
+  }
+  std::vector<Decision> decisions;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const TrailEntry& entry = entries[i];
+    const bool is_endpoint = entry.outcome == Outcome::kEndpointChosen;
+    decisions.push_back({.micros = entry.micros,
+                         .outcome = nameOf(entry.outcome),
+                         .words = is_endpoint ? endpointWords(entry, names, i == last_endpoint) : wordsOf(entry, names),
+                         .where = rules.textOf(entry.rule)});
+  }
+  return decisions;
+}
+
+std::string describeDetail(Reason reason, int32_t detail) {
+  if (detail <= 0) return {};
+  switch (reason) {
+    case Reason::kConnectRefused:
+    case Reason::kConnectFailed:
+    case Reason::kUpstreamReset:
+    case Reason::kUpstreamClosed:
+    case Reason::kClientReset:
+    case Reason::kNoDescriptors:
+    case Reason::kInternal:
+      return fmt::format("errno {}: {}", detail, std::strerror(detail));
+    default:
+      return fmt::format("detail {}", detail);
+  }
+}
+
+}  // namespace remora::admin
