@@ -99,11 +99,11 @@ title "Which way would a request go, and why? (remora explain)"
 "$REMORA" explain --config "$WORK/demo.yaml" GET "http://orders/orders/42" 2>&1 | sed 's/^/    /' || true
 
 title "What remora remembers of the last exchanges (/recent)"
-curl -sS "http://127.0.0.1:$ADMIN/recent" | head -n 40 | sed 's/^/    /'
+curl -sS "http://127.0.0.1:$ADMIN/recent?n=3" | sed 's/^/    /'
 
 title "Metrics (an excerpt of /metrics)"
-curl -sS "http://127.0.0.1:$ADMIN/metrics" | grep -E '^remora_(requests|reply|snapshot|connections)' | head -n 15 |
-  sed 's/^/    /' || true
+curl -sS "http://127.0.0.1:$ADMIN/metrics" | grep -E '^remora_(requests|snapshot|upstream_conn|downstream_conn)' |
+  grep -v ' 0$' | sed 's/^/    /' || true
 
 title "The access log"
 sleep 1.2 # lines wait at most a second in the buffer

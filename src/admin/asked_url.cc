@@ -1,5 +1,7 @@
 #include "admin/asked_url.h"
 
+#include <tuple>
+
 #include "admin/words.h"
 #include "base/ascii.h"
 

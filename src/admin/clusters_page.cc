@@ -13,16 +13,17 @@
 namespace remora::admin {
 namespace {
 
-struct Row {
+struct ServiceRow {
   const model::Cluster* cluster;
   ClusterFacts facts;
   std::string dns;  // lines
 };
 
-std::vector<Row> rowsOf(const Process& process, const snapshot::Snapshot& snapshot, std::vector<ClusterFacts> sums) {
-  std::vector<Row> rows;
+std::vector<ServiceRow> rowsOf(const Process& process, const snapshot::Snapshot& snapshot,
+                               std::vector<ClusterFacts> sums) {
+  std::vector<ServiceRow> rows;
   for (const model::Cluster& cluster : snapshot.config.clusters) {
-    Row row{.cluster = &cluster, .facts = {.name = cluster.name}, .dns = process.resolverFacts(cluster.name)};
+    ServiceRow row{.cluster = &cluster, .facts = {.name = cluster.name}, .dns = process.resolverFacts(cluster.name)};
     const auto sum = std::ranges::find_if(sums, [&](const ClusterFacts& each) { return each.name == cluster.name; });
     if (sum != sums.end()) row.facts = std::move(*sum);
     rows.push_back(std::move(row));
@@ -49,8 +50,8 @@ std::string stateOf(const ClusterFacts& facts) {
 }
 
 std::string endpointTable(const std::vector<EndpointFacts>& endpoints) {
-  TextTable table({"ADDRESS", "WEIGHT", "PRIORITY", "ACTIVE", "IDLE", "REQUESTS", "FAILURES", "CLOSES IDLE AFTER",
-                   "NAME", "ZONE"});
+  TextTable table(
+      {"ADDRESS", "WEIGHT", "PRIORITY", "ACTIVE", "IDLE", "REQUESTS", "FAILURES", "CLOSES IDLE AFTER", "NAME", "ZONE"});
   for (const EndpointFacts& each : endpoints) {
     table.add({each.address, std::to_string(each.weight), std::to_string(each.priority), std::to_string(each.active),
                std::to_string(each.idle), std::to_string(each.requests), std::to_string(each.failures),
@@ -60,13 +61,13 @@ std::string endpointTable(const std::vector<EndpointFacts>& endpoints) {
   return table.print("  ");
 }
 
-std::string printText(const std::vector<Row>& rows, const std::string& silent) {
+std::string printText(const std::vector<ServiceRow>& rows, const std::string& silent) {
   std::string text = silent.empty() ? "" : silent + "\n\n";
-  for (const Row& row : rows) {
+  for (const ServiceRow& row : rows) {
     text += fmt::format("{}: {}, {} ({})\n", row.cluster->name, nameOf(row.cluster->balance), stateOf(row.facts),
                         describe(row.cluster->origin));
     if (!row.facts.endpoints.empty()) text += endpointTable(row.facts.endpoints);
-    for (const std::string& line : linesOf(row.dns)) text += "  dns: " + line + "\n";
+    for (const std::string& line : linesOf(row.dns)) text += "  " + line + "\n";
     text += "\n";
   }
   if (rows.empty()) text += "no services are configured\n";
@@ -86,7 +87,7 @@ Json jsonOf(const EndpointFacts& facts) {
           {"learned_idle_ms", facts.learned_idle.count() / 1'000'000}};
 }
 
-Json jsonOf(const Row& row) {
+Json jsonOf(const ServiceRow& row) {
   Json endpoints = Json::array();
   for (const EndpointFacts& each : row.facts.endpoints) endpoints.push_back(jsonOf(each));
   return {{"name", row.cluster->name},
@@ -118,14 +119,14 @@ loop::Task<Page> Pages::clusters(PageRequest request) {
   const Gathered<CoreFacts> cores = co_await gather(loop_, process_.cores(), &copyCoreFacts);
   const snapshot::SnapshotPtr snapshot = process_.snapshot();
   if (!snapshot) co_return sayingPage(request, 503, "no configuration serves yet");
-  const std::vector<Row> rows = rowsOf(process_, *snapshot, sumClusters(cores));
+  const std::vector<ServiceRow> rows = rowsOf(process_, *snapshot, sumClusters(cores));
   if (formatOf(request) == Format::kText) co_return Page{.body = printText(rows, describeSilent(cores))};
   Json services = Json::array();
-  for (const Row& row : rows) services.push_back(jsonOf(row));
-  co_return Page{.content_type = std::string(kJsonContent),
-                 .body = printJson({{"generation", snapshot->generation},
-                                    {"cores", coresJson(cores)},
-                                    {"services", std::move(services)}})};
+  for (const ServiceRow& row : rows) services.push_back(jsonOf(row));
+  co_return Page{
+      .content_type = std::string(kJsonContent),
+      .body = printJson(
+          {{"generation", snapshot->generation}, {"cores", coresJson(cores)}, {"services", std::move(services)}})};
 }
 
 }  // namespace remora::admin

@@ -19,8 +19,9 @@ EndpointFacts factsOf(const upstream::EndpointState& state) {
 }
 
 void addEndpoint(const EndpointFacts& facts, std::vector<EndpointFacts>& sums) {
-  const auto known =
-      std::ranges::find_if(sums, [&](const EndpointFacts& sum) { return sum.address == facts.address; });
+  // One address may come from two names.
+  const auto known = std::ranges::find_if(
+      sums, [&](const EndpointFacts& sum) { return sum.address == facts.address && sum.name == facts.name; });
   if (known == sums.end()) {
     sums.push_back(facts);
     return;
@@ -40,8 +41,7 @@ CoreFacts copyCoreFacts(proxy::Core& core) {
   if (!core.snapshot()) return facts;
   facts.generation = (*core.snapshot())->generation;
   for (const Ref<upstream::ClusterState>& state : core.snapshot()->clusters()) {
-    ClusterFacts cluster{
-        .name = state->name(), .version = state->version(), .has_dns_failed = state->hasDnsFailed()};
+    ClusterFacts cluster{.name = state->name(), .version = state->version(), .has_dns_failed = state->hasDnsFailed()};
     for (const Ref<upstream::EndpointState>& endpoint : state->endpoints()) {
       cluster.endpoints.push_back(factsOf(*endpoint));
     }

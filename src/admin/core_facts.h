@@ -17,10 +17,10 @@ struct EndpointFacts {
   std::string zone;
   uint32_t weight = 1;
   uint32_t priority = 0;
-  uint64_t active = 0;    // exchanges under way
-  uint64_t idle = 0;      // connections in the pool
-  uint64_t requests = 0;  // attempts
-  uint64_t failures = 0;  // attempts without a response
+  uint64_t active = 0;       // exchanges under way
+  uint64_t idle = 0;         // connections in the pool
+  uint64_t requests = 0;     // attempts
+  uint64_t failures = 0;     // attempts without a response
   Duration learned_idle{0};  // after which the application closes idle connections; 0: not known
 };
 
@@ -40,7 +40,8 @@ struct CoreFacts {
 // On the core's own loop.
 CoreFacts copyCoreFacts(proxy::Core& core);
 
-// Clusters by name and endpoints by address in the order of their first core; the learned idle time is the shortest.
+// Clusters by name and endpoints by address and name, in the order of their first core; the learned idle time is the
+// shortest.
 std::vector<ClusterFacts> sumClusters(const std::vector<std::optional<CoreFacts>>& cores);
 
 }  // namespace remora::admin

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <tuple>
 
 #include "admin/asked_url.h"
 #include "admin/listener_choice.h"
@@ -111,10 +113,9 @@ bool Explainer::readQuestion() {
 }
 
 bool Explainer::findListener() {
-  const auto chosen = chooseListener(snapshot_, {.name = asked_.listener,
-                                                 .direction = asked_.direction,
-                                                 .hostname = url_.hostname,
-                                                 .port = url_.port});
+  const auto chosen = chooseListener(
+      snapshot_,
+      {.name = asked_.listener, .direction = asked_.direction, .hostname = url_.hostname, .port = url_.port});
   if (!chosen) return cannot(chosen.error());
   listener_ = chosen->listener;
   const model::Listener& source = *listener_->source;
@@ -230,15 +231,16 @@ void Explainer::describeMatch(const route::RouteInput& input) {
 void Explainer::describeForward(const proxy::Plan& plan) {
   out_.services = servicesOf(snapshot_, *choice_.route, live_);
   out_.verdict = Verdict::kForwarded;
+  if (out_.services.size() > 1) {
+    out_.notes.emplace_back("the split is drawn anew for each request; the decisions below show one draw");
+  }
   const bool any_works = std::ranges::any_of(out_.services, [](const auto& each) { return each.problem.empty(); });
   for (const Explanation::Service& service : out_.services) {
     if (service.problem.empty() || !any_works) continue;
     out_.notes.push_back(fmt::format("{:.3g}% of these requests would fail: {}", service.share * 100, service.problem));
   }
-  const Result<std::string> head = upstreamHead({.request = request_,
-                                                 .listener = *listener_,
-                                                 .choice = choice_,
-                                                 .peer = peer_});
+  const Result<std::string> head =
+      upstreamHead({.request = request_, .listener = *listener_, .choice = choice_, .peer = peer_});
   if (!head) {
     refuse(head.error().reason);
     return;
@@ -246,7 +248,9 @@ void Explainer::describeForward(const proxy::Plan& plan) {
   out_.upstream_head = *head;
   if (any_works) return;
   const Explanation::Service& first = out_.services[plan.member];
-  refuse(!first.is_known ? Reason::kNoService : hasDnsFailed(first.name, live_) ? Reason::kDnsFailed : Reason::kNoEndpoint);
+  refuse(!first.is_known                   ? Reason::kNoService
+         : hasDnsFailed(first.name, live_) ? Reason::kDnsFailed
+                                           : Reason::kNoEndpoint);
 }
 
 void Explainer::describeRedirect(const proxy::Plan& plan) {
@@ -269,9 +273,8 @@ void Explainer::describeRedirect(const proxy::Plan& plan) {
 
 void Explainer::describeSettings() {
   const auto add = [this](std::string_view name, Milliseconds value, Milliseconds usual, const model::Origin& where) {
-    out_.settings.push_back({.name = std::string(name),
-                             .value = limitText(value),
-                             .where = value == usual ? "default" : describe(where)});
+    out_.settings.push_back(
+        {.name = std::string(name), .value = limitText(value), .where = value == usual ? "default" : describe(where)});
   };
   const model::Route& route = *choice_.route->source;
   add("route timeout (whole exchange)", route.timeout, model::Route().timeout, route.origin);

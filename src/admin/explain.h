@@ -18,9 +18,9 @@ struct HypotheticalRequest {
   std::string method = "GET";
   std::string url;  // "http://orders/v2/x?y=1", or "/path" for whichever host the listener stands for
   std::vector<std::pair<std::string, std::string>> headers;  // a Host among them takes the place of the URL's
-  std::string source;    // the client's IP address; empty: 127.0.0.1
-  std::string listener;  // name; empty: chosen by the URL
-  std::optional<model::Direction> direction;  // narrows that choice
+  std::string source;                                        // the client's IP address; empty: 127.0.0.1
+  std::string listener;                                      // name; empty: chosen by the URL
+  std::optional<model::Direction> direction;                 // narrows that choice
 };
 
 // The endpoints of a service as a running process knows them, DNS names resolved.
@@ -36,15 +36,15 @@ struct Explanation {
     kRefused,     // remora answers by itself: `reason` and `status`
     kForwarded,
     kRedirected,
-    kAnswered,    // by the route, directly
+    kAnswered,  // by the route, directly
   };
   struct Considered {
     enum class Kind : uint8_t { kMatched, kShadowed, kMissed };
     Kind kind = Kind::kMissed;
     std::string route;
-    std::string where;     // the exact place of what was missed
+    std::string where;  // the exact place of what was missed
     std::string sentence;
-    uint32_t held = 0;     // predicates that fitted before that: the higher, the nearer
+    uint32_t held = 0;  // predicates that fitted before that: the higher, the nearer
   };
   struct Service {
     std::string name;
@@ -83,20 +83,20 @@ struct Explanation {
   std::string query;
 
   // Once a host matched.
-  std::string host_rule;   // name of the virtual host
+  std::string host_rule;  // name of the virtual host
   std::string host_kind;
   std::string host_where;
   std::vector<Considered> considered;  // in order of precedence
   std::string route;                   // empty: none
   std::string route_where;
 
-  std::vector<Service> services;     // of kForwarded, and of a refusal for want of one
-  std::string upstream_head;         // the request head as the application gets it; <...>: made for each request
-  std::string location;              // of kRedirected
-  std::string answer;                // body of kAnswered
-  std::vector<std::string> request_changes;   // as the route asks: "set x-a: b"
+  std::vector<Service> services;  // of kForwarded, and of a refusal for want of one
+  std::string upstream_head;      // the request head as the application gets it; <...>: made for each request
+  std::string location;           // of kRedirected
+  std::string answer;             // body of kAnswered
+  std::vector<std::string> request_changes;  // as the route asks: "set x-a: b"
   std::vector<std::string> response_changes;
-  std::vector<Setting> settings;     // timeouts
+  std::vector<Setting> settings;       // timeouts
   std::vector<std::string> decisions;  // as /recent would show them
   std::vector<std::string> notes;      // what the reader should know about this answer
 };

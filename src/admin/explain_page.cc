@@ -67,7 +67,8 @@ Question questionOfJson(const std::string& body) {
                                                              {"listener", &asked.listener},
                                                              {"direction", &direction}};
   for (const auto& [name, value] : json.items()) {
-    const auto* known = std::ranges::find(texts, std::string_view(name), &std::pair<std::string_view, std::string*>::first);
+    const auto* known =
+        std::ranges::find(texts, std::string_view(name), &std::pair<std::string_view, std::string*>::first);
     if (known != std::end(texts) && value.is_string()) {
       *known->second = value.get<std::string>();
     } else if (name != "headers" || !readHeaders(value, asked)) {

@@ -44,7 +44,9 @@ std::string_view nameOf(Explanation::Verdict verdict) {
   return "unknown";
 }
 
-std::string at(const std::string& where) { return where.empty() ? std::string() : " (" + where + ")"; }
+std::string at(const std::string& where) {
+  return where.empty() ? std::string() : " (" + where + ")";
+}
 
 void addList(std::string& text, std::string_view title, const std::vector<std::string>& lines) {
   if (lines.empty()) return;
@@ -52,16 +54,19 @@ void addList(std::string& text, std::string_view title, const std::vector<std::s
   for (const std::string& line : lines) text += fmt::format("  {}\n", shown(line));
 }
 
-// The nearest first; what came behind the match only when it would have matched too.
+// The nearest first.
 std::string consideredText(const Explanation& from) {
-  std::vector<Considered> others;
-  std::ranges::copy_if(from.considered, std::back_inserter(others),
-                       [](const Considered& each) { return each.kind != Considered::Kind::kMatched; });
-  std::ranges::stable_sort(others, std::ranges::greater(), &Considered::held);
+  std::vector<const Considered*> others;
+  for (const Considered& each : from.considered) {
+    if (each.kind != Considered::Kind::kMatched) others.push_back(&each);
+  }
+  std::ranges::sort(others, [](const Considered* a, const Considered* b) {
+    return a->held != b->held ? a->held > b->held : a < b;  // equals stay in order of precedence
+  });
   if (others.empty()) return {};
   TextTable table({"ROUTE", "WHY NOT", "WHERE"});
   for (size_t i = 0; i < std::min(others.size(), kMissesShown); ++i) {
-    table.add({others[i].route, shown(others[i].sentence), others[i].where});
+    table.add({others[i]->route, shown(others[i]->sentence), others[i]->where});
   }
   std::string text = "other routes, the nearest first\n" + table.print("  ");
   if (others.size() > kMissesShown) text += fmt::format("  and {} more\n", others.size() - kMissesShown);
@@ -71,8 +76,8 @@ std::string consideredText(const Explanation& from) {
 std::string servicesText(const Explanation& from) {
   std::string text;
   for (const Explanation::Service& each : from.services) {
-    text += fmt::format("service    {}, {:.3g}% of this route's requests{}\n", each.name, each.share * 100,
-                        at(each.where));
+    text +=
+        fmt::format("service    {}, {:.3g}% of this route's requests{}\n", each.name, each.share * 100, at(each.where));
     if (!each.problem.empty()) text += fmt::format("  would fail: {}\n", each.problem);
     if (each.endpoints.empty()) continue;
     text += fmt::format("  {} chooses among the {} endpoints:", each.balance, each.is_live ? "current" : "configured");

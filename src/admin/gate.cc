@@ -28,9 +28,9 @@ std::optional<std::string> refuseStranger(const http::Request& request, Guard gu
   }
   if (request.method == http::Method::kGet || request.method == http::Method::kHead) return std::nullopt;
   for (const http::Field& field : *request.headers) {
-    const bool is_cross_site = ascii::equalsIgnoreCase(field.name, "sec-fetch-site") &&
-                               (ascii::equalsIgnoreCase(field.value, "cross-site") ||
-                                ascii::equalsIgnoreCase(field.value, "same-site"));
+    const bool is_cross_site =
+        ascii::equalsIgnoreCase(field.name, "sec-fetch-site") &&
+        (ascii::equalsIgnoreCase(field.value, "cross-site") || ascii::equalsIgnoreCase(field.value, "same-site"));
     const bool is_foreign = ascii::equalsIgnoreCase(field.name, "origin") && isForeign(field.value, request.host);
     if (is_cross_site || is_foreign) {
       return "a web page of another origin may not change anything here; use a command line client such as curl";

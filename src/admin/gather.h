@@ -31,7 +31,10 @@ struct GatherCount {
 class GatherWait final : public loop::Wait, private loop::Timer {
  public:
   GatherWait(loop::Loop& loop, GatherCount& count) : loop_(loop), count_(count) {
-    if (count.missing == 0) return finishNow({});
+    if (count.missing == 0) {
+      finishNow({});
+      return;
+    }
     count.waiter = this;
     loop.arm(*this, kCoresAnswerWithin);
   }

@@ -33,7 +33,9 @@ Plans keep(const Plans& plans, const auto& fits) {
   return kept;
 }
 
-bool isInbound(const ListenerPlan* plan) { return plan->source->direction == model::Direction::kInbound; }
+bool isInbound(const ListenerPlan* plan) {
+  return plan->source->direction == model::Direction::kInbound;
+}
 
 }  // namespace
 

@@ -12,7 +12,7 @@
 namespace remora::admin {
 
 struct ListenerQuestion {
-  std::string_view name;      // empty: any
+  std::string_view name;  // empty: any
   std::optional<model::Direction> direction;
   std::string_view hostname;  // lower case without port; empty when the question names none
   uint16_t port = 0;          // 0: none
@@ -23,9 +23,9 @@ struct ListenerAnswer {
   std::string why;
 };
 
-// In this order: by name; the only one; the one on the URL's port that also names its host; the outbound one whose routes
-// name the host (services listen on ports too); the one on the port; the only inbound one. The error is a sentence with
-// the names to choose from.
+// In this order: by name; the only one; the one on the URL's port that also names its host; the outbound one whose
+// routes name the host (services listen on ports too); the one on the port; the only inbound one. The error is a
+// sentence with the names to choose from.
 std::expected<ListenerAnswer, std::string> chooseListener(const snapshot::Snapshot& snapshot,
                                                           const ListenerQuestion& question);
 

@@ -20,7 +20,9 @@ bool mayUse(const Pages::Row& row, Method method) {
   return reads && row.methods.find("GET") != std::string_view::npos;
 }
 
-Page jsonPage(const Json& json) { return {.content_type = std::string(kJsonContent), .body = printJson(json)}; }
+Page jsonPage(const Json& json) {
+  return {.content_type = std::string(kJsonContent), .body = printJson(json)};
+}
 
 std::string_view nameOf(Phase phase) {
   switch (phase) {
@@ -76,10 +78,10 @@ loop::Task<Page> Pages::answer(PageRequest request) {
   }
   if (!mayUse(*row, request.method)) {
     const bool changes = row->methods == "POST";
-    Page page = sayingPage(request, 405,
-                           changes ? fmt::format("{} changes the process, so it takes only POST: curl -X POST ...{}",
-                                                 row->path, row->path)
-                                   : fmt::format("{} takes only {}", row->path, row->methods));
+    Page page = sayingPage(
+        request, 405,
+        changes ? fmt::format("{} changes the process, so it takes only POST: curl -X POST ...{}", row->path, row->path)
+                : fmt::format("{} takes only {}", row->path, row->methods));
     page.allow = row->methods;
     co_return page;
   }
@@ -89,18 +91,22 @@ loop::Task<Page> Pages::answer(PageRequest request) {
 loop::Task<Page> Pages::index(PageRequest request) {
   if (formatOf(request) == Format::kJson) {
     Json list = Json::array();
-    for (const Row& row : rows()) list.push_back({{"path", row.path}, {"methods", row.methods}, {"what", row.sentence}});
+    for (const Row& row : rows())
+      list.push_back({{"path", row.path}, {"methods", row.methods}, {"what", row.sentence}});
     co_return jsonPage({{"version", REMORA_VERSION}, {"pages", std::move(list)}});
   }
   TextTable table({"PAGE", "METHODS", "WHAT"});
   for (const Row& row : rows()) {
     table.add({std::string(row.path), std::string(row.methods), std::string(row.sentence)});
   }
-  co_return Page{.body = "remora " REMORA_VERSION "; pages give JSON with ?format=json or Accept: application/json\n\n" +
+  co_return Page{.body = "remora " REMORA_VERSION
+                         "; pages give JSON with ?format=json or Accept: application/json\n\n" +
                          table.print("")};
 }
 
-loop::Task<Page> Pages::live(PageRequest request) { co_return sayingPage(request, 200, "alive"); }
+loop::Task<Page> Pages::live(PageRequest request) {
+  co_return sayingPage(request, 200, "alive");
+}
 
 loop::Task<Page> Pages::ready(PageRequest request) {
   const Phase phase = process_.phase();
@@ -145,7 +151,10 @@ loop::Task<Page> Pages::drain(PageRequest request) {
   if (auto known = knowParams(request, {}); !known) co_return known.error();
   const bool was_draining = process_.phase() == Phase::kDraining;
   if (!was_draining) process_.drain();
-  co_return sayingPage(request, 202, was_draining ? "draining already" : "draining: new connections are taken for drain.delay, then running exchanges finish");
+  co_return sayingPage(request, 202,
+                       was_draining
+                           ? "draining already"
+                           : "draining: new connections are taken for drain.delay, then running exchanges finish");
 }
 
 loop::Task<Page> Pages::logLevel(PageRequest request) {
@@ -155,8 +164,9 @@ loop::Task<Page> Pages::logLevel(PageRequest request) {
   if (request.method == Method::kPost) {
     const auto named = level ? observe::logLevelNamed(*level) : std::nullopt;
     if (!named) {
-      co_return sayingPage(request, 400, level ? "no level is named '" + shown(*level) + "'; there are debug, info, warning and error"
-                                               : std::string("name the level: ?level=debug, info, warning or error"));
+      co_return sayingPage(request, 400,
+                           level ? "no level is named '" + shown(*level) + "'; there are debug, info, warning and error"
+                                 : std::string("name the level: ?level=debug, info, warning or error"));
     }
     log.setLevel(*named);
   } else if (level) {

@@ -26,7 +26,7 @@ enum class Phase : uint8_t { kStarting, kServing, kDraining };
 struct ReloadFacts {
   uint64_t succeeded = 0;
   uint64_t failed = 0;
-  std::string last_error;  // of the last reload, empty when it succeeded
+  std::string last_error;          // of the last reload, empty when it succeeded
   int64_t adopted_wall_nanos = 0;  // when the Snapshot that serves was taken over, since 1970; 0: not known
 };
 

@@ -44,14 +44,16 @@ std::vector<Decision> decisionsIn(const RecentExchange& each, const snapshot::Ru
                       .endpoint = each.endpoint.view()});
 }
 
-std::string orDash(std::string_view text) { return text.empty() ? "-" : shown(text); }
+std::string orDash(std::string_view text) {
+  return text.empty() ? "-" : shown(text);
+}
 
 std::string entryText(const RecentEntry& entry, const snapshot::RuleBook& rules) {
   const RecentExchange& each = entry.exchange;
-  std::string text = fmt::format("{}  {} {} {} {} -> {} {} in {}\n", isoTime(each.start_wall_nanos),
-                                 each.inbound ? "inbound" : "outbound", orDash(each.method.view()),
-                                 orDash(each.host.view()), orDash(each.target.view()), each.status,
-                                 tokenOf(each.reason), measuredText(each.duration));
+  std::string text =
+      fmt::format("{}  {} {} {} {} -> {} {} in {}\n", isoTime(each.start_wall_nanos),
+                  each.inbound ? "inbound" : "outbound", orDash(each.method.view()), orDash(each.host.view()),
+                  orDash(each.target.view()), each.status, tokenOf(each.reason), measuredText(each.duration));
   if (each.reason != Reason::kOk) {
     const std::string detail = describeDetail(each.reason, each.detail);
     text += fmt::format("  why: {}{}{}\n", rowOf(each.reason).sentence, detail.empty() ? "" : "; ", detail);
@@ -105,7 +107,9 @@ Json jsonOf(const RecentEntry& entry, const snapshot::RuleBook& rules) {
           {"decisions", std::move(decisions)}};
 }
 
-std::vector<RecentExchange> copyRecent(proxy::Core& core) { return core.recent().copy(); }
+std::vector<RecentExchange> copyRecent(proxy::Core& core) {
+  return core.recent().copy();
+}
 
 }  // namespace
 
@@ -124,12 +128,14 @@ std::expected<RecentFilter, std::string> recentFilterOf(const PageRequest& reque
     filter.most = *most;
   }
   if (const std::string* status = request.param("status"); status && !readStatus(*status, filter)) {
-    return std::unexpected("status is '" + shown(*status) + "'; it may be a status such as 503, or a class such as 5xx");
+    return std::unexpected("status is '" + shown(*status) +
+                           "'; it may be a status such as 503, or a class such as 5xx");
   }
   if (const std::string* reason = request.param("reason")) {
     filter.reason = reasonNamed(*reason);
     if (!filter.reason) {
-      return std::unexpected("no reason is named '" + shown(*reason) + "'; reasons are such as no_route, connect_refused");
+      return std::unexpected("no reason is named '" + shown(*reason) +
+                             "'; reasons are such as no_route, connect_refused");
     }
   }
   const auto read = [&](std::string_view name, std::string& into) {
@@ -143,16 +149,27 @@ std::expected<RecentFilter, std::string> recentFilterOf(const PageRequest& reque
 
 std::vector<RecentEntry> mergeRecent(const std::vector<std::optional<std::vector<RecentExchange>>>& cores,
                                      const RecentFilter& filter) {
-  std::vector<RecentEntry> entries;
+  struct Found {
+    size_t core;
+    const RecentExchange* exchange;
+  };
+  std::vector<Found> found;
   for (size_t i = 0; i < cores.size(); ++i) {
     if (!cores[i]) continue;
     for (const RecentExchange& each : *cores[i]) {
-      if (filter.lets(each)) entries.push_back({.core = i, .exchange = each});
+      if (filter.lets(each)) found.push_back({.core = i, .exchange = &each});
     }
   }
-  std::ranges::stable_sort(entries, std::ranges::greater(),
-                           [](const RecentEntry& entry) { return entry.exchange.start_wall_nanos; });
-  if (entries.size() > filter.most) entries.resize(filter.most);
+  // Of one core they are in order already: the address decides between equals there.
+  std::ranges::sort(found, [](const Found& a, const Found& b) {
+    if (a.exchange->start_wall_nanos != b.exchange->start_wall_nanos) {
+      return a.exchange->start_wall_nanos > b.exchange->start_wall_nanos;
+    }
+    return a.core != b.core ? a.core < b.core : a.exchange < b.exchange;
+  });
+  if (found.size() > filter.most) found.resize(filter.most);
+  std::vector<RecentEntry> entries;
+  for (const Found& each : found) entries.push_back({.core = each.core, .exchange = *each.exchange});
   return entries;
 }
 

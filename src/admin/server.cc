@@ -49,7 +49,7 @@ void Server::serve(std::unique_ptr<net::Stream> stream, Guard guard) {
     stream->write({&piece, 1});
     return;
   }
-  sessions_.push_back(std::make_unique<Session>(loop_, pages_, std::move(stream), guard, *this));
+  sessions_.push_back(std::make_unique<Session>(loop_, pages_, std::move(stream), guard, sweeper_));
   sessions_.back()->start();
 }
 
@@ -63,8 +63,8 @@ bool Server::makeRoom() {
   return oldest != nullptr;
 }
 
-void Server::run() {
-  std::erase_if(sessions_, [](const std::unique_ptr<Session>& session) { return session->isEnded(); });
+void Server::Sweeper::run() {
+  std::erase_if(server.sessions_, [](const std::unique_ptr<Session>& session) { return session->isEnded(); });
 }
 
 }  // namespace remora::admin

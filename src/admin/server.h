@@ -18,7 +18,7 @@
 
 namespace remora::admin {
 
-class Server final : loop::Runnable {
+class Server final {
  public:
   // More would be a client that leaks connections; then the one idle for longest makes room.
   static constexpr size_t kMostSessions = 64;
@@ -37,7 +37,12 @@ class Server final : loop::Runnable {
   size_t sessions() const { return sessions_.size(); }
 
  private:
-  void run() override;  // some session has ended
+  // Posted by sessions that have ended.
+  struct Sweeper final : loop::Runnable {
+    explicit Sweeper(Server& s) : server(s) {}
+    void run() override;
+    Server& server;
+  };
   bool makeRoom();
 
   Process& process_;
@@ -45,6 +50,7 @@ class Server final : loop::Runnable {
   loop::Sys& sys_;
   Pages pages_;
   std::vector<std::unique_ptr<net::Acceptor>> acceptors_;
+  Sweeper sweeper_{*this};
   std::vector<std::unique_ptr<Session>> sessions_;
 };
 

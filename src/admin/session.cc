@@ -40,7 +40,9 @@ std::string_view phraseOf(uint16_t status) {
   return {};
 }
 
-bool mayHaveBody(const http::Request& request) { return request.method == http::Method::kPost; }
+bool mayHaveBody(const http::Request& request) {
+  return request.method == http::Method::kPost;
+}
 
 bool announcesBody(const http::BodyPlan& body) {
   return body.framing == http::Framing::kChunked || (body.framing == http::Framing::kLength && body.length > 0);
@@ -94,8 +96,7 @@ loop::Task<void> Session::serve() {
     }
     // From here on the client may be waiting for an answer, whatever comes.
     closes_ = !request || !request->keep_alive;
-    const Result<Page> page =
-        co_await loop::asResult(request ? pageFor(*request) : failedPage(request.error()));
+    const Result<Page> page = co_await loop::asResult(request ? pageFor(*request) : failedPage(request.error()));
     const bool is_last = closes_;
     co_await send(page ? *page : Page{.status = 500, .body = "a bug in the admin side; please report it\n"},
                   request ? &*request : nullptr);

@@ -19,10 +19,10 @@ namespace remora::admin {
 // Bounds on what a client of the admin side controls; it is for tools, not for traffic.
 struct SessionLimits {
   size_t head_bytes = 16 << 10;
-  size_t body_bytes = 64 << 10;                   // of a POST; other methods have none
-  Duration header = std::chrono::seconds(10);     // for a head, and from accept to the first one
-  Duration body = std::chrono::seconds(10);       // for a whole body
-  Duration idle = std::chrono::seconds(60);       // between two requests
+  size_t body_bytes = 64 << 10;                // of a POST; other methods have none
+  Duration header = std::chrono::seconds(10);  // for a head, and from accept to the first one
+  Duration body = std::chrono::seconds(10);    // for a whole body
+  Duration idle = std::chrono::seconds(60);    // between two requests
   Duration write_stall = std::chrono::seconds(10);
 };
 
@@ -71,15 +71,15 @@ class Session final : loop::TaskOwner {
   loop::Runnable& on_end_;
   const SessionLimits limits_;
   http::H1RequestParser parser_;
-  std::string buffer_;         // a head, and what came behind it
-  size_t next_at_ = 0;         // in buffer_: first byte of the next request
-  std::string surplus_;        // what was read past a body
-  std::string storage_;        // of the Request
+  std::string buffer_;   // a head, and what came behind it
+  size_t next_at_ = 0;   // in buffer_: first byte of the next request
+  std::string surplus_;  // what was read past a body
+  std::string storage_;  // of the Request
   bool has_served_ = false;
   bool is_idle_ = false;
-  bool closes_ = false;        // after this answer
+  bool closes_ = false;  // after this answer
   Instant idle_since_;
-  loop::Task<void> serving_;   // last: it uses everything above
+  loop::Task<void> serving_;  // last: it uses everything above
 };
 
 }  // namespace remora::admin

@@ -23,7 +23,8 @@ std::string counted(uint16_t number, std::string_view thing) {
 
 // The record keeps only the last endpoint's address.
 std::string endpointWords(const TrailEntry& entry, const TrailNames& names, bool is_last) {
-  return is_last && !names.endpoint.empty() ? shown(names.endpoint) : fmt::format("endpoint {} of the set", entry.argument);
+  return is_last && !names.endpoint.empty() ? shown(names.endpoint)
+                                            : fmt::format("endpoint {} of the set", entry.argument);
 }
 
 std::string wordsOf(const TrailEntry& entry, const TrailNames& names) {
@@ -50,7 +51,7 @@ std::string wordsOf(const TrailEntry& entry, const TrailNames& names) {
     case Outcome::kSent:
       return "the request head";
     case Outcome::kReplayed:
-      return fmt::format("after attempt {}, which provably didn't reach the application", entry.argument);
+      return fmt::format("after attempt {}: sending the request again is safe", entry.argument);
     case Outcome::kAttemptFailed:
     case Outcome::kRefused:
     case Outcome::kFailed:

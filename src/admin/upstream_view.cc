@@ -94,9 +94,8 @@ Result<std::string> upstreamHead(const UpstreamQuestion& question) {
   const model::Route& route = *question.choice.route->source;
   const model::HttpOptions& options = question.listener.http;
   std::string target_memory(static_cast<size_t>(listener.limits.target.count) + 256, '\0');
-  const Result<std::string_view> target =
-      route::outgoingTarget(question.choice, listener.direction,
-                            {.path = request.path, .raw_path = request.raw_path}, target_memory);
+  const Result<std::string_view> target = route::outgoingTarget(
+      question.choice, listener.direction, {.path = request.path, .raw_path = request.raw_path}, target_memory);
   if (!target) return std::unexpected(target.error());
   std::array<char, net::kPeerTextMax> ip_text;
   std::string ip;

@@ -30,9 +30,9 @@ std::string httpDate(int64_t wall_nanos) {
   static constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                                "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   const std::tm time = utc(wall_nanos);
-  return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", kDays[static_cast<size_t>(time.tm_wday)],
-                     time.tm_mday, kMonths[static_cast<size_t>(time.tm_mon)], time.tm_year + 1900, time.tm_hour,
-                     time.tm_min, time.tm_sec);
+  return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", kDays[static_cast<size_t>(time.tm_wday)], time.tm_mday,
+                     kMonths[static_cast<size_t>(time.tm_mon)], time.tm_year + 1900, time.tm_hour, time.tm_min,
+                     time.tm_sec);
 }
 
 std::string measuredText(Duration span) {

@@ -157,6 +157,7 @@ bool Process::openSink(const model::AccessLog& log, Prepared& prepared, std::vec
 
 void Process::publish(Prepared prepared) {
   generation_ = prepared.snapshot->generation;
+  reloads_.adopted_wall_nanos = clock_.wallNanos();
   snapshot_ = prepared.snapshot;
   sockets_ = prepared.sockets;
   const std::shared_ptr<net::LogSink> old_sink = std::exchange(sink_, prepared.sink);

@@ -12,7 +12,7 @@ namespace {
 // 15 hexadecimal digits: more than any body, and no way to overflow 64 bits (RFC 9112 section 7.1).
 constexpr uint8_t kSizeDigitsMax = 15;
 
-// What a chunk extension may hold: no control but tab, in particular no bare CR or LF (RFC 9112 section 7.1.1).
+// What a quoted string may hold: no control but tab, in particular no bare CR or LF (RFC 9112 section 7.1.1).
 bool isExtensionChar(char c) { return c == '\t' || (static_cast<uint8_t>(c) >= 0x20 && c != 0x7f); }
 
 }  // namespace
@@ -103,15 +103,62 @@ Result<size_t> BodyDecoder::sizeLine(std::string_view bytes) {
       if (digits_ == 0) return fail(Reason::kBadChunk);
       if (c != ';' && c != '\r') return fail(Reason::kBadChunk);
       state_ = c == ';' ? State::kExtension : State::kSizeLf;
+      extension_ = Extension::kBeforeName;
       continue;
     }
-    if (c == '\r') {
-      state_ = State::kSizeLf;
-    } else if (!isExtensionChar(c) || ++extension_bytes_ > limits_.chunk_extension_bytes) {
-      return fail(Reason::kBadChunk);
-    }
+    if (++extension_bytes_ > limits_.chunk_extension_bytes || !takeExtension(c)) return fail(Reason::kBadChunk);
   }
   return used;
+}
+
+// One more byte of a chunk extension (RFC 9112 section 7.1.1); false when the grammar has no place for it.
+bool BodyDecoder::takeExtension(char c) {
+  const bool may_end = extension_ == Extension::kName || extension_ == Extension::kAfterName ||
+                       extension_ == Extension::kToken || extension_ == Extension::kAfterValue;
+  if (c == '\r' || c == ';') {
+    if (c == ';' && (extension_ == Extension::kQuoted || extension_ == Extension::kEscaped)) {
+      extension_ = Extension::kQuoted;
+      return true;
+    }
+    if (!may_end) return false;
+    if (c == '\r') state_ = State::kSizeLf;
+    extension_ = Extension::kBeforeName;
+    return true;
+  }
+  switch (extension_) {
+    case Extension::kBeforeName:
+      if (ascii::isBlank(c)) return true;
+      extension_ = Extension::kName;
+      return ascii::isTokenChar(c);
+    case Extension::kName:
+    case Extension::kAfterName:
+      if (c == '=') {
+        extension_ = Extension::kBeforeValue;
+        return true;
+      }
+      if (ascii::isBlank(c)) {
+        extension_ = Extension::kAfterName;
+        return true;
+      }
+      return extension_ == Extension::kName && ascii::isTokenChar(c);
+    case Extension::kBeforeValue:
+      if (ascii::isBlank(c)) return true;
+      extension_ = c == '"' ? Extension::kQuoted : Extension::kToken;
+      return c == '"' || ascii::isTokenChar(c);
+    case Extension::kToken:
+      if (ascii::isBlank(c)) extension_ = Extension::kAfterValue;
+      return ascii::isBlank(c) || ascii::isTokenChar(c);
+    case Extension::kQuoted:
+      if (c == '"') extension_ = Extension::kAfterValue;
+      if (c == '\\') extension_ = Extension::kEscaped;
+      return isExtensionChar(c);
+    case Extension::kEscaped:
+      extension_ = Extension::kQuoted;
+      return isExtensionChar(c);
+    case Extension::kAfterValue:
+      return ascii::isBlank(c);
+  }
+  return false;
 }
 
 Result<size_t> BodyDecoder::trailerLines(std::string_view bytes) {

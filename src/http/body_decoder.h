@@ -39,13 +39,17 @@ class BodyDecoder {
 
  private:
   enum class State : uint8_t { kSize, kExtension, kSizeLf, kData, kDataCr, kDataLf, kTrailer, kPlain, kEnd };
+  // Where in *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ) the extension is.
+  enum class Extension : uint8_t { kBeforeName, kName, kAfterName, kBeforeValue, kToken, kQuoted, kEscaped, kAfterValue };
   Result<Step> decodeChunked(std::span<char> bytes);
   Result<size_t> sizeLine(std::string_view bytes);
+  bool takeExtension(char c);
   Result<size_t> trailerLines(std::string_view bytes);
 
   BodyPlan plan_;
   BodyLimits limits_;
   State state_;
+  Extension extension_ = Extension::kBeforeName;
   uint8_t digits_ = 0;
   uint64_t left_ = 0;  // of the body (kLength) or of the chunk
   size_t extension_bytes_ = 0;

@@ -19,10 +19,10 @@ Result<Pull> H1Body::pull() {
   if (at_ < first_.size()) {
     const std::span<const char> data = first_.subspan(std::exchange(at_, first_.size()));
     received_ += data.size();
-    return Pull{kept_.empty() ? stateNow() : Pull::State::kMore, data};
+    return Pull{kept_at_ == kept_.size() ? stateNow() : Pull::State::kMore, data};
   }
   if (kept_at_ < kept_.size()) {
-    const std::span<const char> data = std::span(kept_).subspan(std::exchange(kept_at_, kept_.size()));
+    const std::span<const char> data = std::span<const char>(kept_).subspan(std::exchange(kept_at_, kept_.size()));
     received_ += data.size();
     return Pull{stateNow(), data};
   }
@@ -45,8 +45,8 @@ Result<Pull> H1Body::pull() {
   received_ += data.size();
   if (keeps_) {
     if (kept_.size() + data.size() > keep_most_) {
-      dropReplay();
       overflowed_ = true;
+      dropReplay();
     } else {
       kept_.append(data.data(), data.size());
       kept_at_ = kept_.size();
@@ -71,8 +71,8 @@ bool H1Body::rewind() {
 
 void H1Body::dropReplay() {
   keeps_ = false;
-  kept_.clear();
-  kept_.shrink_to_fit();
+  if (kept_at_ < kept_.size()) return;
+  kept_ = {};
   kept_at_ = 0;
 }
 

@@ -37,7 +37,8 @@ class H1Body {
   // Until a pull would give something.
   net::ReadWait arrival(const net::Patience& patience) { return {stream_, patience}; }
 
-  bool isEnded() const { return decoder_.isEnded() && at_ == first_.size(); }
+  net::Stream& stream() { return stream_; }
+  bool isEnded() const { return decoder_.isEnded() && at_ == first_.size() && kept_at_ == kept_.size(); }
   uint64_t received() const { return received_; }  // payload bytes pulled so far
   uint64_t remaining() const { return decoder_.remaining(); }
   const Headers& trailers() const { return decoder_.trailers(); }
@@ -48,6 +49,7 @@ class H1Body {
   void keepForReplay(size_t most);
   // Starts again from the first byte; false when that is no longer possible.
   bool rewind();
+  // From now on nothing more is kept; what was kept and not yet pulled again is still given.
   void dropReplay();
 
  private:

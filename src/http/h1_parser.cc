@@ -97,6 +97,8 @@ Result<size_t> parseFieldLines(std::string_view bytes, size_t& next, uint32_t mo
 
 void H1RequestParser::reset() {
   raw_.headers.clear();
+  raw_.method = raw_.target = {};
+  raw_.minor = 1;
   base_ = nullptr;
   start_ = next_ = seen_ = 0;
 }
@@ -105,8 +107,10 @@ Result<size_t> H1RequestParser::feed(std::string_view bytes) {
   if (base_ && base_ != bytes.data()) {
     const ptrdiff_t distance = bytes.data() - base_;
     raw_.headers.rebase(distance);
-    raw_.method = {raw_.method.data() + distance, raw_.method.size()};
-    raw_.target = {raw_.target.data() + distance, raw_.target.size()};
+    if (!raw_.method.empty()) {  // the first line was parsed
+      raw_.method = {raw_.method.data() + distance, raw_.method.size()};
+      raw_.target = {raw_.target.data() + distance, raw_.target.size()};
+    }
   }
   base_ = bytes.data();
   seen_ = bytes.size();
@@ -170,6 +174,8 @@ Result<size_t> H1RequestParser::parseRequestLine(std::string_view bytes) {
 
 void H1ResponseParser::reset() {
   raw_.headers.clear();
+  raw_.phrase = {};
+  raw_.status = 0;
   base_ = nullptr;
   next_ = 0;
 }
@@ -178,7 +184,7 @@ Result<size_t> H1ResponseParser::feed(std::string_view bytes) {
   if (base_ && base_ != bytes.data()) {
     const ptrdiff_t distance = bytes.data() - base_;
     raw_.headers.rebase(distance);
-    raw_.phrase = {raw_.phrase.data() + distance, raw_.phrase.size()};
+    if (!raw_.phrase.empty()) raw_.phrase = {raw_.phrase.data() + distance, raw_.phrase.size()};
   }
   base_ = bytes.data();
   const char* const end = bytes.data() + bytes.size();

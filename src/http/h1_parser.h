@@ -37,6 +37,7 @@ class H1RequestParser {
   const RawRequest& request() const { return raw_; }
   // True once anything of a head was seen (a single CRLF before a request line doesn't count, RFC 9112 section 2.2).
   bool hasBegun() const { return seen_ > start_; }
+  bool hadEmptyLine() const { return start_ > 0; }
 
  private:
   Result<size_t> parseRequestLine(std::string_view bytes);

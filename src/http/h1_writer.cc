@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/check.h"
+
 namespace remora::http {
 namespace {
 
@@ -20,6 +22,7 @@ std::string trailerSection(const Headers& trailers) {
 }  // namespace
 
 Result<bool> H1Writer::push(std::span<const char> data, End end, const Headers* trailers) {
+  check(rest_.empty(), "a push waits until what was pushed before is through");
   std::array<iovec, 5> pieces;
   size_t count = 0;
   std::array<char, 18> size_line;  // 16 digits and CRLF

@@ -141,6 +141,7 @@ void Acceptor::shedWaiting() {
     const int fd = ::accept4(socket_->fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) break;
     ::close(fd);
+    if (shed_) shed_->add();
   }
   // Another thread may have taken it meanwhile; then the next call tries again.
   spare_fd_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);

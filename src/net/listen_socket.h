@@ -11,6 +11,7 @@
 #include "loop/poller.h"
 #include "loop/sys.h"
 #include "net/address.h"
+#include "observe/metrics.h"
 
 namespace remora::net {
 
@@ -45,6 +46,8 @@ class Acceptor final : loop::Pollable, loop::Runnable, loop::Timer {
   // Accepts what waits in the queue, at once.
   void acceptAll() { run(); }
   const BoundSocket& socket() const { return *socket_; }
+  // Each connection that was closed for want of descriptors or memory is counted there; it must outlive this.
+  void countShed(observe::Counter& counter) { shed_ = &counter; }
 
  private:
   void onEvents(uint32_t) override { loop_.post(*this); }
@@ -61,6 +64,7 @@ class Acceptor final : loop::Pollable, loop::Runnable, loop::Timer {
   std::shared_ptr<BoundSocket> socket_;
   OnAccept on_accept_;
   OnExhausted on_exhausted_;
+  observe::Counter* shed_ = nullptr;
   Instant may_tell_from_;
   int spare_fd_;  // given up for a moment when descriptors run out, to close what can't be served
 };

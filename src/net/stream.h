@@ -144,6 +144,9 @@ class ResetWait final : public loop::Wait, private loop::Timer {
   Stream& stream_;
 };
 
+// The failure for what connect(2) or connectError() said.
+Failure connectFailure(int error);
+
 // How streams are made by calling out; the seam by which tests give a network in memory.
 class Connector {
  public:

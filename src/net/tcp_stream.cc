@@ -7,9 +7,7 @@
 #include <cstddef>
 
 namespace remora::net {
-namespace {
 
-// A reason for what connect(2) or SO_ERROR said.
 Failure connectFailure(int error) {
   switch (error) {
     case ECONNREFUSED:
@@ -26,8 +24,6 @@ Failure connectFailure(int error) {
       return {Reason::kConnectFailed, Reached::kNo, error};
   }
 }
-
-}  // namespace
 
 TcpStream::TcpStream(loop::Loop& loop, loop::Sys& sys, int fd, State state) : Stream(loop), sys_(sys), fd_(fd) {
   // Registering tells of what is there already, so nothing is readable before the first event says so.
@@ -104,10 +100,12 @@ std::optional<TransportProof> TcpStream::proof() const {
 }
 
 void TcpStream::onEvents(uint32_t events) {
-  const bool error = events & (EPOLLERR | EPOLLHUP);
-  notify({.readable = (events & EPOLLIN) != 0 || error,
-          .writable = (events & EPOLLOUT) != 0,
-          .hangup = (events & EPOLLRDHUP) != 0,
+  // EPOLLHUP alone is no failure: both directions were closed in good order.
+  const bool error = (events & EPOLLERR) != 0;
+  const bool hangup = (events & (EPOLLRDHUP | EPOLLHUP)) != 0;
+  notify({.readable = (events & EPOLLIN) != 0 || error || hangup,
+          .writable = (events & (EPOLLOUT | EPOLLHUP)) != 0,
+          .hangup = hangup,
           .error = error});
 }
 

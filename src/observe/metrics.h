@@ -33,8 +33,6 @@ struct CoreCounters {
   Counter glitches_upstream;
   Counter access_log_written;  // lines handed to the sink
   Counter access_log_dropped;  // lines lost to a slow sink
-  Counter timers_fired;
-  Counter loop_wakeups;
 };
 
 // On cache lines of its own: a neighbour's counter on the same line would cost each core its line at every request.

@@ -56,8 +56,6 @@ constexpr std::array kRows = {
     CounterRow{&C::access_log_written, "remora_access_log_lines_total", "Access log lines handed to the sink."},
     CounterRow{&C::access_log_dropped, "remora_access_log_dropped_lines_total",
                "Access log lines dropped because the sink was too slow."},
-    CounterRow{&C::timers_fired, "remora_timers_fired_total", "Timers that fired."},
-    CounterRow{&C::loop_wakeups, "remora_loop_wakeups_total", "Returns of the event loops from waiting."},
 };
 static_assert(sizeof(CoreCounters) == kRows.size() * sizeof(Counter), "each number of CoreCounters has one row");
 

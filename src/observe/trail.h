@@ -19,7 +19,7 @@ struct RuleId {
 
 // What was decided. The argument's meaning stands beside each. Append only: numbers are shown by /recent as names.
 enum class Outcome : uint16_t {
-  kReceived,         // argument: listener's index
+  kReceived,         // rule: the listener; argument: exchanges before it on its connection
   kHostMatched,      // argument: 0 exact, 1 suffix wildcard, 2 any
   kRouteMatched,     // argument: routes looked at before it
   kNoRouteMatched,   // argument: routes looked at
@@ -31,7 +31,7 @@ enum class Outcome : uint16_t {
   kReused,           // a pooled connection; argument: attempt from 1
   kSent,             // request head handed to the kernel
   kAttemptFailed,    // argument: Reason
-  kReplayed,         // the request is sent again: it provably never reached the application; argument: attempt
+  kReplayed,         // the request is sent again, since that is safe; argument: attempts so far
   kResponded,        // response head arrived; argument: status
   kUpgraded,         // became a tunnel; argument: status
   kRefused,          // validation refused the request; argument: Reason

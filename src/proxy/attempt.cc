@@ -20,9 +20,7 @@ loop::Task<std::unique_ptr<upstream::Connection>> connectTo(Exchange& exchange, 
   net::Patience patience = exchange.patience(options.connect, Failure{Reason::kConnectTimeout, Reached::kNo, 0});
   patience.overdue.reached = Reached::kNo;
   co_await net::WriteWait(*stream, patience);
-  if (const int error = stream->connectError()) {
-    co_return fail(error == ECONNREFUSED ? Reason::kConnectRefused : Reason::kConnectFailed, Reached::kNo, error);
-  }
+  if (const int error = stream->connectError()) co_return std::unexpected(net::connectFailure(error));
   auto connection = std::make_unique<upstream::Connection>(std::move(stream), core.now());
   if (const auto proof = connection->stream().proof()) connection->noteProofBase(proof->acknowledged);
   co_return connection;
@@ -122,6 +120,8 @@ Result<void> sendRequest(Exchange& exchange) {
   }
   if (is_last && *through) {
     exchange.upload = Exchange::Upload::kDone;
+    // A FIN that came with the request or while connecting was nobody's business until now.
+    if (exchange.connection->stream().hasHangup()) exchange.connection->cancelSoon(Reason::kOk);
     return {};
   }
   const model::PoolOptions& pool = exchange.snapshot->cluster(exchange.plan.cluster)->pool();
@@ -251,7 +251,9 @@ loop::Task<http::Response> attempt(Exchange& exchange, Ref<upstream::EndpointSta
   const Instant now = core.loop().readClock();
   exchange.record.upstream = now - exchange.sent_at;
   exchange.record.decide(Outcome::kResponded, {}, response->status, now);
-  if (response->status == 101 && exchange.request.upgrade.empty()) co_return fail(Reason::kUpgradeRefused);
+  // Unasked, or before the application can have read the request: what follows would be anybody's bytes.
+  const bool may_switch = !exchange.request.upgrade.empty() && exchange.upload == Exchange::Upload::kDone;
+  if (response->status == 101 && !may_switch) co_return fail(Reason::kUpgradeRefused);
   co_return response;
 }
 

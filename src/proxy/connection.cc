@@ -25,7 +25,7 @@ void Connection::run() {
   if (serving_ && serving_.isEnded()) {
     serving_.destroy();
     core_.giveExchange(std::move(exchange_));
-    if (closes_) return core_.remove(*this);
+    if (closes_ || listener_->is_removed) return core_.remove(*this);
     becomeIdle();
   } else if (serving_) {
     if (cancel_reason_ == Reason::kOk && isClientGone()) {
@@ -35,6 +35,7 @@ void Connection::run() {
     abandon(cancel_reason_);
     return core_.remove(*this);
   }
+  if (listener_->is_removed) return core_.remove(*this);
   if (stream_->mayRead() || stream_->hasHangup()) startServing();
 }
 
@@ -52,7 +53,6 @@ void Connection::startServing() {
 void Connection::becomeIdle() {
   idle_since_ = core_.now();
   cancel_reason_ = Reason::kOk;
-  if (listener_->is_removed) return core_.loop().arm(*this, Duration(1));
   core_.loop().arm(*this, (*core_.snapshot())->listeners[listener_->plan].source->timeouts.idle);
 }
 
@@ -86,8 +86,10 @@ loop::Task<void> Connection::serve(Exchange& exchange) {
     if (outcome) outcome = co_await loop::asResult(proxyExchange(core_, exchange));
     if (!outcome) outcome = co_await loop::asResult(endFailed(exchange, outcome.error()));
     exchange.end();
-    bool goes_on = outcome && exchange.keeps_connection;
-    if (goes_on && !exchange.isRequestRead()) goes_on = co_await exchange.drainRequest();
+    bool goes_on = outcome && exchange.keeps_connection && !listener_->is_removed;
+    if (goes_on && !exchange.isRequestRead()) {
+      goes_on = co_await exchange.drainRequest() && !listener_->is_removed;
+    }
     if (!goes_on) {
       closes_ = true;
       if (outcome && exchange.needs_linger) (void)co_await loop::asResult(linger());

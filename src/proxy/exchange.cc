@@ -114,6 +114,7 @@ void Exchange::begin(uint64_t earlier_requests) {
 
 Result<void> Exchange::checkRequest() {
   const http::RawRequest& raw = parser_.request();
+  request.method = http::methodOf(raw.method);  // also a refusal of HEAD has no body
   for (const http::Field& field : raw.headers) {
     if (field.id == http::HeaderId::kUserAgent) record.user_agent = field.value;
     if (field.id == http::HeaderId::kReferer) record.referer = field.value;
@@ -127,6 +128,7 @@ Result<void> Exchange::checkRequest() {
     return std::unexpected(checked.error());
   }
   request = *checked;
+  request.scheme = "http";  // the transport's: what an absolute-form target says is only the client's word
   record.host = request.host;
   record.scheme = request.scheme;
   record.path = request.path;
@@ -164,6 +166,12 @@ std::string_view Exchange::requestIdToSend() {
   return request_id_.view();
 }
 
+void Exchange::ensureRequestId() {
+  if (!record.request_id.empty()) return;
+  request_id_ = core.ids().newRequestId();
+  record.request_id = request_id_.view();
+}
+
 std::string_view Exchange::traceparentToSend() {
   if (!listener->http.trace_context) return {};
   if (!record.trace_id.empty()) return traceparent_.view();
@@ -182,10 +190,7 @@ std::string_view Exchange::traceparentToSend() {
   return traceparent_.view();
 }
 
-Facts Exchange::facts() {
-  const bool splits = true;
-  return {.client = client, .random = splits ? core.ids().next() : 0, .now = core.now()};
-}
+Facts Exchange::facts() { return {.client = client, .random = core.ids().next(), .now = core.now()}; }
 
 bool Exchange::cancelsOnFin() const {
   if (!is_checked_ || is_tunnel || !isRequestRead()) return false;  // whoever reads will see the end
@@ -250,13 +255,19 @@ void Exchange::end() {
   const Instant now = core.now();  // read when the response came, or when this turn of the loop began
   record.duration = now - record.start;
   if (request_body) record.bytes_received = request_body->received();
+  uint64_t wire_sent = record.bytes_sent;
   if (is_tunnel) {
     record.bytes_received += tunnel_received;
   } else if (answer) {
     record.bytes_sent = answer->payloadBytes();
+    wire_sent = answer->sentBytes();
   }
+  core.metrics().downstream_bytes_received.add(head_length_ + record.bytes_received);
+  core.metrics().downstream_bytes_sent.add(wire_sent);
+  if (parser_.hadEmptyLine()) core.metrics().glitches_downstream.add();
   record.decide(Outcome::kCompleted, {}, record.status, now);
   core.record(record, *series);
+  record.start = Instant{0};  // recorded: what happens to the connection from here on isn't this exchange any more
 }
 
 void Exchange::endUnanswered(Reason reason) {
@@ -269,6 +280,8 @@ void Exchange::endUnanswered(Reason reason) {
 bool Exchange::nextRequest() {
   uploads.cancel();
   lease = {};
+  endpoint = {};
+  request = {};
   std::string surplus;
   if (request_body) surplus.swap(request_body->surplus());
   const size_t left = filled_ - next_at_;

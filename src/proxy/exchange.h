@@ -50,6 +50,7 @@ class Exchange {
   Result<void> checkRequest();
   Facts facts();
   std::string_view requestIdToSend();    // the received one, or a new one; empty when the listener wants none
+  void ensureRequestId();                // for a reply to a request that was refused before it got one
   std::string_view traceparentToSend();  // with this hop's span; empty when the listener wants none
   bool hasValidTraceparent() const { return trace_continues_; }
 
@@ -87,6 +88,7 @@ class Exchange {
   enum class Upload : uint8_t { kNone, kRunning, kDone, kFailed };
   Upload upload = Upload::kNone;
   Failure upload_failure;
+  Ref<upstream::EndpointState> endpoint;      // of the last attempt: the record's text lives there
   upstream::Lease lease;
   std::optional<http::H1Writer> upload_writer;
   http::H1ResponseParser response_parser;

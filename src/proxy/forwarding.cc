@@ -10,19 +10,9 @@ using http::Field;
 using http::Framing;
 using Id = http::HeaderId;
 
-bool isNominated(const Field& field, std::string_view connection) {
-  if (connection.empty() || ascii::equalsLower(connection, "keep-alive") || ascii::equalsLower(connection, "close")) {
-    return false;
-  }
-  bool named = false;
-  ascii::forEachListMember(connection,
-                           [&](std::string_view option) { named |= ascii::equalsIgnoreCase(option, field.name); });
-  return named;
-}
-
 // Dropped by the route's changes: removed, or about to be set anew.
-bool isChanged(const Field& field, const model::HeaderChanges& changes) {
-  const auto same = [&](std::string_view name) { return ascii::equalsIgnoreCase(name, field.name); };
+bool isChanged(std::string_view field_name, const model::HeaderChanges& changes) {
+  const auto same = [&](std::string_view name) { return ascii::equalsIgnoreCase(name, field_name); };
   return std::any_of(changes.remove.begin(), changes.remove.end(), same) ||
          std::any_of(changes.set.begin(), changes.set.end(), [&](const auto& set) { return same(set.first); });
 }
@@ -58,7 +48,7 @@ void writeVia(const http::Headers& headers, uint8_t minor, std::string_view pseu
 class RequestHead {
  public:
   RequestHead(const http::Request& request, const RequestForwarding& how, HeadWriter& out)
-      : request_(request), how_(how), out_(out), connection_(request.headers->valueOf(Id::kConnection)) {}
+      : request_(request), how_(how), out_(out), nominated_(*request.headers) {}
 
   void write() {
     out_.put(request_.method_text);
@@ -72,9 +62,9 @@ class RequestHead {
     }
     writeUpgrade();
     writeForwarded();
-    if (!how_.request_id.empty()) out_.field("X-Request-Id", how_.request_id);
-    if (!how_.traceparent.empty()) out_.field("traceparent", how_.traceparent);
-    if (how_.options.via) writeVia(*request_.headers, request_.minor, *how_.options.via, out_);
+    if (!how_.request_id.empty() && adds("x-request-id")) out_.field("X-Request-Id", how_.request_id);
+    if (!how_.traceparent.empty() && adds("traceparent")) out_.field("traceparent", how_.traceparent);
+    if (how_.options.via && adds("via")) writeVia(*request_.headers, request_.minor, *how_.options.via, out_);
     writeChanges(how_.changes, out_);
     out_.put("\r\n");
   }
@@ -121,10 +111,13 @@ class RequestHead {
       default:
         break;
     }
-    if (isHopByHop(field, connection_)) return;
-    if (!how_.changes.isEmpty() && isChanged(field, how_.changes)) return;
+    if (isHopByHop(field, nominated_)) return;
+    if (!how_.changes.isEmpty() && isChanged(field.name, how_.changes)) return;
     out_.field(field.name, field.value);
   }
+
+  // Whether remora writes a field of its own: what the route sets or removes is the route's to say.
+  bool adds(std::string_view name) const { return how_.changes.isEmpty() || !isChanged(name, how_.changes); }
 
   void writeUpgrade() {
     if (request_.upgrade.empty()) return;
@@ -133,7 +126,7 @@ class RequestHead {
   }
 
   void writeForwarded() {
-    if (!how_.peer_ip.empty()) {
+    if (!how_.peer_ip.empty() && adds("x-forwarded-for")) {
       out_.put("X-Forwarded-For: ");
       for (const Field& field : *request_.headers) {
         if (field.id != Id::kXForwardedFor || field.value.empty()) continue;
@@ -144,10 +137,10 @@ class RequestHead {
       out_.put("\r\n");
     }
     if (how_.direction == model::Direction::kInbound || how_.options.edge) {
-      if (!has_proto_) out_.field("X-Forwarded-Proto", request_.scheme);
-      if (!has_host_ && !request_.host.empty()) out_.field("X-Forwarded-Host", request_.host);
+      if (!has_proto_ && adds("x-forwarded-proto")) out_.field("X-Forwarded-Proto", request_.scheme);
+      if (!has_host_ && !request_.host.empty() && adds("x-forwarded-host")) out_.field("X-Forwarded-Host", request_.host);
     }
-    if (how_.options.forwarded) writeForwardedField();
+    if (how_.options.forwarded && adds("forwarded")) writeForwardedField();
   }
 
   void writeForwardedField() {
@@ -169,7 +162,7 @@ class RequestHead {
   const http::Request& request_;
   const RequestForwarding& how_;
   HeadWriter& out_;
-  std::string_view connection_;
+  Nominations nominated_;
   bool wrote_host_ = false;
   bool wrote_framing_ = false;
   bool has_proto_ = false;
@@ -195,7 +188,7 @@ void writeRequestHead(const http::Request& request, const RequestForwarding& how
 void writeResponseHead(const http::Response& response, const ResponseForwarding& how, HeadWriter& out) {
   using Connection = ResponseForwarding::Connection;
   writeStatusLine(response, out);
-  const std::string_view connection = response.headers->valueOf(Id::kConnection);
+  const Nominations nominated(*response.headers);
   bool wrote_framing = false;
   for (const Field& field : *response.headers) {
     if (field.id == Id::kContentLength || field.id == Id::kTransferEncoding) {
@@ -206,8 +199,8 @@ void writeResponseHead(const http::Response& response, const ResponseForwarding&
       continue;
     }
     if (field.id == Id::kVia && how.options.via) continue;
-    if (isHopByHop(field, connection)) continue;
-    if (!how.changes.isEmpty() && isChanged(field, how.changes)) continue;
+    if (isHopByHop(field, nominated)) continue;
+    if (!how.changes.isEmpty() && isChanged(field.name, how.changes)) continue;
     out.field(field.name, field.value);
   }
   if (how.has_body && !wrote_framing) writeFraming(how.framing, how.length, out);
@@ -232,15 +225,33 @@ void writeResponseHead(const http::Response& response, const ResponseForwarding&
 
 void writeInterimHead(const http::Response& response, HeadWriter& out) {
   writeStatusLine(response, out);
-  const std::string_view connection = response.headers->valueOf(Id::kConnection);
+  const Nominations nominated(*response.headers);
   for (const Field& field : *response.headers) {
-    if (field.id == Id::kContentLength || isHopByHop(field, connection)) continue;
+    if (field.id == Id::kContentLength || isHopByHop(field, nominated)) continue;
     out.field(field.name, field.value);
   }
   out.put("\r\n");
 }
 
-bool isHopByHop(const Field& field, std::string_view connection) {
+Nominations::Nominations(const http::Headers& headers) : headers_(headers) {
+  for (const Field& field : headers) {
+    if (field.id != Id::kConnection) continue;
+    any_ |= !ascii::equalsIgnoreCase(field.value, "keep-alive") && !ascii::equalsIgnoreCase(field.value, "close");
+  }
+}
+
+bool Nominations::has(const Field& field) const {
+  if (!any_) return false;
+  bool named = false;
+  for (const Field& connection : headers_) {
+    if (connection.id != Id::kConnection) continue;
+    ascii::forEachListMember(connection.value,
+                             [&](std::string_view option) { named |= ascii::equalsIgnoreCase(option, field.name); });
+  }
+  return named;
+}
+
+bool isHopByHop(const Field& field, const Nominations& nominated) {
   switch (field.id) {
     case Id::kConnection:
     case Id::kKeepAlive:
@@ -265,7 +276,7 @@ bool isHopByHop(const Field& field, std::string_view connection) {
     case Id::kTracestate:
       return false;
     default:
-      return isNominated(field, connection);
+      return nominated.has(field);
   }
 }
 

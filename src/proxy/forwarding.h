@@ -43,9 +43,20 @@ void writeResponseHead(const http::Response& response, const ResponseForwarding&
 // A 1xx that is passed on as it is, without hop-by-hop fields.
 void writeInterimHead(const http::Response& response, HeadWriter& out);
 
-// Whether the field goes from hop to hop only, by itself or because `connection` (the Connection field's value, may be
-// empty) names it. Framing, Host and what a proxy adds can't be nominated away.
-bool isHopByHop(const http::Field& field, std::string_view connection);
+// What the Connection fields of a message name (RFC 9110 section 7.6.1: all of them count).
+class Nominations {
+ public:
+  explicit Nominations(const http::Headers& headers);
+  bool has(const http::Field& field) const;
+
+ private:
+  const http::Headers& headers_;
+  bool any_ = false;  // more than "close" and "keep-alive", which name no field
+};
+
+// Whether the field goes from hop to hop only, by itself or because it is nominated. Framing, Host and what a proxy adds
+// can't be nominated away.
+bool isHopByHop(const http::Field& field, const Nominations& nominated);
 
 // "x_forwarded_for" and the like: an application that maps '_' to '-' would take them for the real ones.
 bool aliasesForwardingField(std::string_view name);

@@ -31,11 +31,11 @@ void Listeners::adopt(const snapshot::Snapshot& snapshot, const BoundSockets& so
           targets_[0].core->loop(), sys_, socket->second,
           [this, self](int fd, const net::Peer& peer) { accept(*self, fd, peer); },
           [this, self](int error) {
-            targets_[0].core->metrics().downstream_shed.add();
             log_.warn("listener", "listener {}: new connections are shed: {}; raise the descriptor limit (ulimit -n)",
                       self->listener, error == EMFILE || error == ENFILE ? "no descriptor is left" : "no memory is left");
           });
     }
+    entry->acceptor->countShed(targets_[0].core->metrics().downstream_shed);
     kept.emplace(address, std::move(entry));
   }
   acceptors_ = std::move(kept);

@@ -45,7 +45,7 @@ class PipeEnd final : public net::Stream {
     std::memcpy(into.data(), inbox_.data(), n);
     inbox_.erase(0, n);
     if (inbox_.empty() && !ended_) may_read_ = false;
-    if (other_ && inbox_.size() < capacity_) other_->notify({.writable = true});
+    if (other_ && inbox_.size() < inbox_most) other_->notify({.writable = true});
     return {n, 0};
   }
   net::IoResult write(std::span<const iovec> pieces) override {
@@ -56,7 +56,7 @@ class PipeEnd final : public net::Stream {
     size_t wanted = 0;
     for (const iovec& piece : pieces) {
       wanted += piece.iov_len;
-      const size_t room = other_ ? capacity_ - std::min(capacity_, other_->inbox_.size()) : SIZE_MAX;
+      const size_t room = other_ ? other_->inbox_most - std::min(other_->inbox_most, other_->inbox_.size()) : SIZE_MAX;
       const size_t n = std::min({piece.iov_len, room, write_most - std::min(write_most, taken)});
       if (other_) other_->inbox_.append(static_cast<const char*>(piece.iov_base), n);
       taken += n;
@@ -64,7 +64,7 @@ class PipeEnd final : public net::Stream {
     if (other_ && taken) other_->notify({.readable = true});
     if (!other_) notify({.readable = true, .hangup = true});  // the end that nobody had noticed yet
     if (taken == wanted) return {taken, 0};
-    if (taken < wanted && other_ && other_->inbox_.size() >= capacity_) may_write_ = false;
+    if (taken < wanted && other_ && other_->inbox_.size() >= other_->inbox_most) may_write_ = false;
     return {taken, EAGAIN};
   }
   void shutdownWrite() override {
@@ -76,9 +76,10 @@ class PipeEnd final : public net::Stream {
   std::optional<net::TransportProof> proof() const override { return proof_now; }
 
   // --- for the test -------------------------------------------------------------------------------------------------
-  void put(std::string_view text) {
+  // Returns how many bytes of it were taken.
+  size_t put(std::string_view text) {
     const iovec piece{const_cast<char*>(text.data()), text.size()};
-    write({&piece, 1});
+    return write({&piece, 1}).bytes;
   }
   std::string take() {
     std::string all = std::exchange(inbox_, {});
@@ -117,19 +118,19 @@ class PipeEnd final : public net::Stream {
     notify({.readable = true, .writable = true, .hangup = true, .error = true});
   }
 
+  size_t inbox_most;             // unread bytes that this end holds
   size_t read_most = SIZE_MAX;   // bytes that one read gives
   size_t write_most = SIZE_MAX;  // bytes that one write takes
   int write_error = 0;           // what each write fails with
   std::optional<net::TransportProof> proof_now;
 
  private:
-  PipeEnd(loop::Loop& loop, size_t capacity) : Stream(loop), capacity_(capacity) {}
+  PipeEnd(loop::Loop& loop, size_t capacity) : Stream(loop), inbox_most(capacity) {}
   void endNow() {
     ended_ = true;
     notify({.readable = true, .hangup = true});
   }
 
-  const size_t capacity_;
   PipeEnd* other_ = nullptr;
   std::string inbox_;
   int connect_error_ = 0;

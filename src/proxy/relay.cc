@@ -50,7 +50,10 @@ void settleLease(Exchange& exchange, const http::Response& response, bool has_su
   upstream::Lease& lease = exchange.lease;
   lease.connection().noteSent(exchange.upload_writer->sentBytes());
   if (has_surplus) exchange.core.metrics().glitches_upstream.add();
-  const bool is_clean = response.keep_alive && !has_surplus && exchange.upload == Exchange::Upload::kDone;
+  const bool is_whole = exchange.request.body.framing != Framing::kLength ||
+                        exchange.upload_writer->payloadBytes() == exchange.request.body.length;
+  const bool is_clean =
+      response.keep_alive && !has_surplus && is_whole && exchange.upload == Exchange::Upload::kDone;
   if (is_clean && !lease.stream().hasHangup()) {
     lease.keep();
   }
@@ -60,32 +63,45 @@ void settleLease(Exchange& exchange, const http::Response& response, bool has_su
 
 }  // namespace
 
-Result<bool> relayWhatIsThere(http::H1Body& from, http::H1Writer& to) {
-  for (;;) {
+Result<Moved> relayWhatIsThere(http::H1Body& from, http::H1Writer& to) {
+  constexpr int kPiecesAtOnce = 16;
+  for (int pieces = 0; pieces < kPiecesAtOnce; ++pieces) {
     const Result<http::Pull> pull = from.pull();
     if (!pull) return std::unexpected(pull.error());
     if (pull->state == http::Pull::State::kWait) {
-      if (!to.hasUnsentHead()) return false;
+      if (!to.hasUnsentHead()) return Moved::kInputMissing;
       const Result<bool> through = to.push({}, http::End::kMore);
-      return through ? Result<bool>(false) : through;
+      if (!through) return std::unexpected(through.error());
+      return *through ? Moved::kInputMissing : Moved::kOutputFull;
     }
     const bool is_last = pull->state == http::Pull::State::kLast;
     const Result<bool> through = to.push(pull->data, is_last ? http::End::kLast : http::End::kMore,
                                          is_last ? &from.trailers() : nullptr);
-    if (!through) return through;
-    if (is_last || !*through) return *through;
+    if (!through) return std::unexpected(through.error());
+    if (!*through) return Moved::kOutputFull;
+    if (is_last) return Moved::kAll;
   }
+  return Moved::kEnoughForNow;
 }
 
 loop::Task<void> relayBody(http::H1Body& from, http::H1Writer& to, RelayTerms terms) {
+  loop::Loop& loop = from.stream().loop();
   for (;;) {
-    const bool is_through = co_await relayWhatIsThere(from, to);
-    if (is_through) co_return loop::done;
     if (!to.isDrained()) {
       co_await to.drained(terms.writing);
       if (to.isEnded()) co_return loop::done;
-    } else {
-      co_await from.arrival(terms.reading);
+    }
+    switch (co_await relayWhatIsThere(from, to)) {
+      case Moved::kAll:
+        co_return loop::done;
+      case Moved::kOutputFull:
+        break;
+      case Moved::kInputMissing:
+        co_await from.arrival(terms.reading);
+        break;
+      case Moved::kEnoughForNow:
+        co_await loop::Sleep(loop, Deadline::at(loop.now()));  // until the next turn
+        break;
     }
   }
 }
@@ -111,10 +127,16 @@ loop::Task<void> relayResponse(Exchange& exchange, http::Response response) {
   const RelayTerms terms{
       .reading = exchange.patience(exchange.plan.idle_timeout, Failure{Reason::kResponseTimeout}),
       .writing = exchange.patience(exchange.timeouts().write_stall, Failure{Reason::kClientStalled})};
-  const bool is_through = co_await relayWhatIsThere(*exchange.response_body, *exchange.answer);
-  if (!is_through) {
+  const Result<Moved> moved = relayWhatIsThere(*exchange.response_body, *exchange.answer);
+  if (!moved) {
+    // Malformed in its first bytes: while nothing went out, this is still a clean 502.
+    exchange.head_sent = !exchange.answer->hasUnsentHead();
+    const bool is_clean = !exchange.head_sent && rowOf(moved.error().reason).side == Side::kUpstream;
+    co_return std::unexpected(is_clean ? Failure{Reason::kBadResponse} : moved.error());
+  }
+  if (*moved != Moved::kAll) {
     // An application with Nagle's algorithm holds its next piece back until ours is acknowledged: 40 ms, by default.
-    if (exchange.answer->isDrained()) upstream.acknowledgeNow();
+    if (*moved == Moved::kInputMissing) upstream.acknowledgeNow();
     co_await relayBody(*exchange.response_body, *exchange.answer, terms);
   }
   settleLease(exchange, response, came_with_more || !exchange.response_body->surplus().empty());

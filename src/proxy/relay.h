@@ -15,8 +15,16 @@ struct RelayTerms {
   net::Patience writing;
 };
 
-// Moves what can be moved without waiting; true when the body's end is with the kernel.
-Result<bool> relayWhatIsThere(http::H1Body& from, http::H1Writer& to);
+// Why moving stopped.
+enum class Moved : uint8_t {
+  kAll,           // the body's end is with the kernel
+  kInputMissing,
+  kOutputFull,    // what doesn't fit is kept by the writer
+  kEnoughForNow,  // both sides keep up: other connections want their turn
+};
+
+// Moves what can be moved without waiting.
+Result<Moved> relayWhatIsThere(http::H1Body& from, http::H1Writer& to);
 
 // Until the body's end is with the kernel. What was begun on `to` goes out at the latest when `from` makes it wait.
 loop::Task<void> relayBody(http::H1Body& from, http::H1Writer& to, RelayTerms terms);

@@ -173,6 +173,7 @@ loop::Task<void> endFailed(Exchange& exchange, Failure failure) {
   // After a failure of the client's framing nothing that follows may be trusted (RFC 9112 section 9.6).
   exchange.keeps_connection = row.side != Side::kDownstream && exchange.mayKeepConnection();
   exchange.needs_linger = !exchange.keeps_connection;
+  exchange.ensureRequestId();
   co_await send(exchange, describeFailure(exchange, row));
   co_return loop::done;
 }

@@ -51,7 +51,7 @@ loop::Task<http::Response> tryUpstreams(Core& core, Exchange& exchange) {
   observe::ExchangeRecord& record = exchange.record;
   const Ref<upstream::ClusterState> cluster(exchange.snapshot->cluster(exchange.plan.cluster));
   Freshness freshness = freshnessFor(exchange);
-  Ref<upstream::EndpointState> endpoint;
+  Ref<upstream::EndpointState>& endpoint = exchange.endpoint;
   bool is_chosen = false;
   for (;;) {
     if (exchange.cancelsOnFin() && exchange.connection->stream().hasHangup()) co_return fail(Reason::kClientGone);

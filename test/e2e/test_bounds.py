@@ -19,7 +19,9 @@ GET = "GET / HTTP/1.1\r\nHost: a\r\n"
         ("GET / HTTP/2.5\r\nHost: a\r\n\r\n", 505),
         ("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", 405),
         (GET + "Expect: 200-maybe\r\n\r\n", 417),
-        (GET + "Transfer-Encoding: gzip\r\n\r\n", 501),
+        (GET + "Transfer-Encoding: gzip, chunked\r\n\r\n", 501),
+        # Not chunked in the end: RFC 9112 section 6.3 wants 400, since nobody can know where the body ends.
+        (GET + "Transfer-Encoding: gzip\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
@@ -27,7 +29,8 @@ GET = "GET / HTTP/1.1\r\nHost: a\r\n"
         ("GET /a\\b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         ("GET /%00 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         ("GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-        ("GET /../../etc HTTP/1.1\r\nHost: a\r\n\r\n", 200),
+        ("GET /../../etc HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("GET /a/../etc HTTP/1.1\r\nHost: a\r\n\r\n", 200),
     ],
     ids=lambda value: repr(value)[:40] if isinstance(value, str) else str(value),
 )
@@ -43,7 +46,7 @@ def test_what_is_refused_and_with_which_status(request_text, status, remora_befo
 
 @pytest.mark.parametrize(
     "sent, received",
-    [("/a/./b/../c", "/a/c"), ("//a///b", "/a/b"), ("/%61%7Eb", "/a~b"), ("/a%2Fb", "/a%2Fb"), ("/..", "/")],
+    [("/a/./b/../c", "/a/c"), ("//a///b", "/a/b"), ("/%61%7Eb", "/a~b"), ("/a%2Fb", "/a%2Fb"), ("/a/..", "/")],
 )
 def test_inbound_the_app_gets_the_path_that_rules_see(sent, received, remora_before, start_server):
     server = start_server()

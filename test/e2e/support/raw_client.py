@@ -9,15 +9,20 @@ PATIENCE = 10  # seconds until a missing byte fails the test; never waited for w
 
 
 class RawClient:
-    """A connection. `with RawClient(port) as client` closes it. A text target is the path of a Unix socket."""
+    """A connection. `with RawClient(port) as client` closes it. A text in place of the port is the path of a Unix
+    socket, with "\\0" before an abstract name. `source` is the address to come from."""
 
-    def __init__(self, port, patience=PATIENCE, receive_buffer=0):
-        self.socket = socket.socket(socket.AF_UNIX if isinstance(port, str) else socket.AF_INET)
+    def __init__(self, port, patience=PATIENCE, receive_buffer=0, host="127.0.0.1", source=None):
+        is_unix = isinstance(port, str)
+        family = socket.AF_UNIX if is_unix else socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.socket = socket.socket(family)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if source:
+            self.socket.bind((source, 0))
         self.socket.settimeout(patience)
-        self.socket.connect(port if isinstance(port, str) else ("127.0.0.1", port))
-        if not isinstance(port, str):
+        self.socket.connect(port if is_unix else (host, port))
+        if not is_unix:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.received = b""  # and not taken by read_response
         self.closed = False  # the other side sent its end

@@ -110,12 +110,22 @@ def answer_once(text):
 
 
 class RawServer:
-    """Accepts until stopped. `with RawServer(script) as server`."""
+    """Accepts until stopped. `with RawServer(script) as server`. `host` may be an IPv6 address; a text in place of the
+    port is the path of a Unix socket."""
 
-    def __init__(self, script=answer_all, port=0):
+    def __init__(self, script=answer_all, port=0, host="127.0.0.1"):
         self.script = script
-        self.listener = socket.create_server(("127.0.0.1", port))
-        self.port = self.listener.getsockname()[1]
+        self.is_unix = isinstance(port, str)
+        if self.is_unix:
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind(port)
+            self.listener.listen(128)
+            self.address = f"unix:{port}"
+        else:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            self.listener = socket.create_server((host, port), family=family, backlog=1024)
+            self.port = self.listener.getsockname()[1]
+            self.address = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
         self.connections = []
         self.problems = []  # what went wrong in scripts: malformed requests above all
         self.changed = threading.Condition()
@@ -127,7 +137,8 @@ class RawServer:
                 accepted, _ = self.listener.accept()
             except OSError:
                 return
-            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if not self.is_unix:
+                accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = Connection(accepted)
             with self.changed:
                 self.connections.append(connection)
@@ -151,9 +162,10 @@ class RawServer:
         """Every complete request, by connection and then by time."""
         return [request for connection in list(self.connections) for request in connection.requests]
 
-    @property
-    def address(self):
-        return f"127.0.0.1:{self.port}"
+    def wait(self, condition, what="what the server waits for", limit=10):
+        """Waits until `condition()` of this server holds; woken by each connection and each end of a script."""
+        with self.changed:
+            assert self.changed.wait_for(condition, limit), f"{what} didn't come within {limit} s"
 
     def __enter__(self):
         return self

@@ -1,14 +1,15 @@
 """remora, and other programs, as processes that are ready when the test gets them and gone when it ends."""
 
+import contextlib
+import http.client
 import json
 import os
+import random
 import re
 import signal
 import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 
 READY_LIMIT = 30  # seconds; sanitizer builds on a busy machine are slow
 EXIT_LIMIT = 30
@@ -16,9 +17,19 @@ SANITIZER_REPORT = re.compile(r"ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSa
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port below those that the kernel gives to outgoing connections: one of these may be taken again before remora
+    listens there."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                continue
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def wait_until(condition, limit=READY_LIMIT, what="the condition"):
@@ -32,6 +43,15 @@ def wait_until(condition, limit=READY_LIMIT, what="the condition"):
         time.sleep(0.005)
 
 
+def port_in(listen):
+    """A configuration's listen address as RawClient takes it."""
+    if listen.startswith("unix:@"):
+        return "\0" + listen.removeprefix("unix:@")
+    if listen.startswith("unix:"):
+        return listen.removeprefix("unix:")
+    return int(listen.rsplit(":", 1)[1])
+
+
 def connects(port):
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -40,11 +60,15 @@ def connects(port):
 class Program:
     """A process whose output goes to a file. Ended by its own id."""
 
-    def __init__(self, command, output, env=None, ready_port=None):
+    def __init__(self, command, output, env=None, ready_port=None, stdout=None, stderr=None):
         self.output_path = output
         with open(output, "w", encoding="utf-8") as file:
             self.process = subprocess.Popen(
-                command, stdout=file, stderr=file, stdin=subprocess.DEVNULL, env=dict(os.environ, **(env or {}))
+                command,
+                stdout=stdout or file,
+                stderr=stderr or file,
+                stdin=subprocess.DEVNULL,
+                env=dict(os.environ, **(env or {})),
             )
         if ready_port:
             self.wait_ready(lambda: connects(ready_port))
@@ -60,13 +84,17 @@ class Program:
         with open(self.output_path, encoding="utf-8", errors="replace") as file:
             return file.read()
 
+    @property
+    def pid(self):
+        return self.process.pid
+
     def send_signal(self, number):
-        self.process.send_signal(number)
+        os.kill(self.pid, number)
 
     def end(self, number=signal.SIGTERM):
         """Stops it and returns the exit status."""
         if self.process.poll() is None:
-            self.process.send_signal(number)
+            self.send_signal(number)
         try:
             return self.process.wait(EXIT_LIMIT)
         except subprocess.TimeoutExpired:
@@ -75,10 +103,28 @@ class Program:
             raise AssertionError(f"didn't end within {EXIT_LIMIT} s:\n{self.output()[-4000:]}") from None
 
 
-class Remora(Program):
-    """remora with a configuration given as a dict (JSON is YAML). Ready once /ready says so."""
+class UnixHttpConnection(http.client.HTTPConnection):
+    """http.client over a Unix socket."""
 
-    def __init__(self, folder, config, arguments=(), env=None):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=10)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Remora(Program):
+    """remora with a configuration given as a dict (JSON is YAML). Ready once /ready says so.
+
+    `prefix` are words before the command, such as ["unshare", "--fork", "--pid"], and `forks` says whether they stay as
+    its parent; `descriptors` is its limit of them; `streams` takes stdout and stderr elsewhere than to the output that
+    stop() looks into.
+    """
+
+    def __init__(self, folder, config, arguments=(), env=None, prefix=(), forks=True, descriptors=None, **streams):
         self.folder = folder
         self.config = dict(config)
         self.admin_port = free_port()
@@ -90,8 +136,11 @@ class Remora(Program):
         self.config.setdefault("telemetry", {}).setdefault("access_log", log)
         self.config_path = os.path.join(folder, "remora.yaml")
         self.write_config()
-        command = [binary(), "run", self.config_path, *arguments]
-        super().__init__(command, os.path.join(folder, "remora.log"), env)
+        command = [*prefix, binary(), "run", self.config_path, *arguments]
+        if descriptors:
+            command = ["prlimit", f"--nofile={descriptors}:{descriptors}", *command]
+        self.has_parent = bool(prefix) and forks
+        super().__init__(command, os.path.join(folder, "remora.log"), env, **streams)
         self.wait_ready(lambda: self.admin_status("/ready") == 200)
 
     @property
@@ -101,8 +150,25 @@ class Remora(Program):
 
     @property
     def ports(self):
+        """What RawClient takes: a port, or the path of a Unix socket."""
         listeners = self.config.get("inbound", []) + self.config.get("outbound", [])
-        return [int(listener["listen"].rsplit(":", 1)[1]) for listener in listeners]
+        return [port_in(listener["listen"]) for listener in listeners]
+
+    @property
+    def pid(self):
+        """Of remora itself, also behind a prefix that forks."""
+        if self.has_parent:
+            with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as file:
+                return int(file.read().split()[0])
+        return self.process.pid
+
+    def resident(self):
+        """Resident memory in bytes."""
+        with open(f"/proc/{self.pid}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+    def open_descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     def write_config(self):
         """Replaces the file in one step, as an orchestrator does."""
@@ -110,19 +176,29 @@ class Remora(Program):
             json.dump(self.config, file, indent=1)
         os.replace(self.config_path + ".new", self.config_path)
 
+    def ask_admin(self, path, method="GET", headers=None):
+        """(status, body as text) of an admin page."""
+        listen = self.config["admin"]
+        if listen.startswith("unix:"):
+            connection = UnixHttpConnection(listen.removeprefix("unix:"))
+        else:
+            connection = http.client.HTTPConnection("127.0.0.1", port_in(listen), timeout=10)
+        with contextlib.closing(connection):
+            connection.request(method, path, headers=headers or {})
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+
     def admin(self, path, method="GET"):
-        """The body of an admin page as text; an error status is an exception."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.admin_port}{path}", method=method)
-        with urllib.request.urlopen(request, timeout=10) as response:
-            return response.read().decode()
+        """The body of an admin page as text; any status but a good one fails the test."""
+        status, body = self.ask_admin(path, method)
+        assert status < 300, f"{method} {path} gave {status}: {body}"
+        return body
 
     def admin_status(self, path):
+        """0 when nobody answers."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}{path}", timeout=10) as response:
-                return response.status
-        except urllib.error.HTTPError as error:
-            return error.code
-        except OSError:
+            return self.ask_admin(path)[0]
+        except (OSError, http.client.HTTPException):
             return 0
 
     def metric(self, name, **labels):
@@ -155,6 +231,17 @@ class Remora(Program):
         print(said[-8000:])  # pytest shows it when the test failed
         assert not SANITIZER_REPORT.search(said), said[-8000:]
         assert status == 0, f"exit status {status}:\n{said[-8000:]}"
+
+
+def has_fault_seam():
+    """True for a build whose system calls REMORA_FAULTS can make fail."""
+    with open(binary(), "rb") as file:
+        return b"REMORA_FAULTS\0" in file.read()
+
+
+def is_sanitized():
+    with open(binary(), "rb") as file:
+        return b"__asan_init" in file.read()
 
 
 def binary():

@@ -1,0 +1,170 @@
+#include "upstream/cluster_state.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "loop/test_loop.h"
+#include "net/memory_net.h"
+
+namespace remora::upstream {
+namespace {
+
+class ClusterStateTest : public testing::Test {
+ protected:
+  void use(model::Balance balance) {
+    model::Cluster cluster;
+    cluster.name = "app";
+    cluster.balance = balance;
+    state_.configure(cluster);
+  }
+  static Endpoint endpoint(int last, uint32_t weight = 1, uint32_t priority = 0) {
+    const model::SocketAddress address{model::SocketAddress::Kind::kIp, "10.0.0." + std::to_string(last), 80};
+    return {.address = *net::Address::of(address), .text = model::toText(address), .weight = weight, .priority = priority};
+  }
+  void adopt(std::vector<Endpoint> endpoints) {
+    state_.adopt(std::make_shared<EndpointSet>(EndpointSet{++version_, std::move(endpoints), false}));
+  }
+  std::string chosen(const EndpointState* but_not = nullptr) {
+    const Ref<EndpointState> got = state_.choose(random_, but_not);
+    return got ? got->endpoint.text : std::string("none");
+  }
+  std::map<std::string, int> chosenOften(int times) {
+    std::map<std::string, int> counts;
+    for (int i = 0; i < times; ++i) ++counts[chosen()];
+    return counts;
+  }
+  std::unique_ptr<Connection> connection() {
+    auto [near, far] = net::MemoryStream::pair(loop_);
+    far_ = std::move(far);
+    return std::make_unique<Connection>(std::move(near), loop_.loop().now());
+  }
+
+  loop::TestLoop loop_;
+  observe::CoreMetrics metrics_;
+  observe::IdSource random_{{1, 2, 3, 4}};
+  std::unique_ptr<net::MemoryStream> far_;
+  ClusterState state_{loop_, metrics_};
+  uint64_t version_ = 0;
+};
+
+constexpr model::Balance kAll[] = {model::Balance::kRoundRobin, model::Balance::kLeastRequest, model::Balance::kRandom};
+
+TEST_F(ClusterStateTest, WithoutEndpointsNoneIsChosen) {
+  EXPECT_EQ(chosen(), "none");
+  adopt({});
+  EXPECT_EQ(chosen(), "none");
+}
+
+TEST_F(ClusterStateTest, TurnsAreSmoothAndByWeight) {
+  use(model::Balance::kRoundRobin);
+  adopt({endpoint(1, 3), endpoint(2, 1)});
+  std::string turns;
+  for (int i = 0; i < 8; ++i) turns += chosen()[7];
+  EXPECT_EQ(turns, "11211121");
+}
+
+TEST_F(ClusterStateTest, EachBalanceKeepsToTheWeights) {
+  for (const model::Balance balance : kAll) {
+    use(balance);
+    adopt({endpoint(1, 1), endpoint(2, 3)});
+    auto counts = chosenOften(4000);
+    // Least request draws twice without load: the second differs from the first, so weights only bend it.
+    if (balance == model::Balance::kLeastRequest) continue;
+    EXPECT_NEAR(counts["10.0.0.1:80"], 1000, 120);
+    EXPECT_NEAR(counts["10.0.0.2:80"], 3000, 120);
+  }
+}
+
+TEST_F(ClusterStateTest, TheLessLoadedOfTwoIsTaken) {
+  use(model::Balance::kLeastRequest);
+  adopt({endpoint(1), endpoint(2)});
+  state_.endpoints()[0]->active = 5;
+  EXPECT_EQ(chosenOften(50).size(), 1u);
+  EXPECT_EQ(chosen(), "10.0.0.2:80");
+}
+
+TEST_F(ClusterStateTest, TheOneThatFailedIsNotChosenWhileThereIsAnother) {
+  for (const model::Balance balance : kAll) {
+    use(balance);
+    adopt({endpoint(1, 100), endpoint(2, 1), endpoint(3, 0)});
+    const EndpointState* const failed = state_.endpoints()[0].get();
+    for (int i = 0; i < 200; ++i) EXPECT_EQ(chosen(failed), "10.0.0.2:80");
+    adopt({endpoint(1, 100)});
+    EXPECT_EQ(chosen(state_.endpoints()[0].get()), "10.0.0.1:80");
+  }
+}
+
+TEST_F(ClusterStateTest, WeightZeroIsNeverChosen) {
+  for (const model::Balance balance : kAll) {
+    use(balance);
+    adopt({endpoint(1, 0), endpoint(2), endpoint(3), endpoint(4, 0)});
+    const auto counts = chosenOften(200);
+    EXPECT_EQ(counts.size(), 2u);
+    EXPECT_FALSE(counts.contains("10.0.0.1:80"));
+  }
+  adopt({endpoint(1, 0)});
+  EXPECT_EQ(chosen(), "none");
+}
+
+TEST_F(ClusterStateTest, TheBestPriorityIsChosenFrom) {
+  adopt({endpoint(1, 1, 1), endpoint(2, 1, 0), endpoint(3, 1, 0)});
+  EXPECT_FALSE(chosenOften(100).contains("10.0.0.1:80"));
+  EXPECT_EQ(state_.endpoints().size(), 3u);
+}
+
+TEST_F(ClusterStateTest, EndpointsThatStayKeepWhatTheyHave) {
+  adopt({endpoint(1), endpoint(2)});
+  EndpointState* const kept = state_.endpoints()[1].get();
+  kept->pool.give(connection());
+  adopt({endpoint(2, 5), endpoint(3)});
+  EXPECT_EQ(state_.endpoints()[0].get(), kept);
+  EXPECT_EQ(kept->endpoint.weight, 5u);
+  EXPECT_EQ(kept->index, 0);
+  EXPECT_EQ(kept->pool.idle(), 1u);
+  adopt({endpoint(3)});
+  EXPECT_TRUE(far_->isEnded());
+}
+
+TEST_F(ClusterStateTest, OneListedTwiceIsTwo) {
+  adopt({endpoint(1), endpoint(1)});
+  adopt({endpoint(1), endpoint(1)});
+  EXPECT_EQ(state_.endpoints().size(), 2u);
+  EXPECT_NE(state_.endpoints()[0].get(), state_.endpoints()[1].get());
+}
+
+TEST_F(ClusterStateTest, ALeaseCountsAndGivesBackOrCloses) {
+  adopt({endpoint(1)});
+  const Ref<EndpointState> endpoint_state = state_.endpoints()[0];
+  {
+    Lease lease(endpoint_state, connection(), metrics_);
+    EXPECT_EQ(endpoint_state->active, 1u);
+    EXPECT_EQ(metrics_.upstream_active.value(), 1);
+    Lease moved = std::move(lease);
+    EXPECT_FALSE(lease);
+    moved.keep();
+    EXPECT_FALSE(moved);
+  }
+  EXPECT_EQ(endpoint_state->active, 0u);
+  EXPECT_EQ(metrics_.upstream_active.value(), 0);
+  EXPECT_EQ(endpoint_state->pool.idle(), 1u);
+  EXPECT_FALSE(far_->isEnded());
+  Lease lease(endpoint_state, connection(), metrics_);
+  lease = {};
+  EXPECT_TRUE(far_->isEnded());
+  EXPECT_EQ(metrics_.upstream_active.value(), 0);
+}
+
+TEST_F(ClusterStateTest, ALeaseOutlivesItsEndpoint) {
+  adopt({endpoint(1)});
+  Lease lease(state_.endpoints()[0], connection(), metrics_);
+  adopt({endpoint(2)});
+  EXPECT_EQ(lease.endpoint().endpoint.text, "10.0.0.1:80");
+  lease.keep();
+  lease = {};
+  EXPECT_TRUE(far_->isEnded());  // nobody could use it again
+  EXPECT_EQ(metrics_.upstream_idle.value(), 0);
+}
+
+}  // namespace
+}  // namespace remora::upstream
