@@ -89,7 +89,7 @@ std::vector<Decision> decisionsOf(std::span<const TrailEntry> entries, const sna
     decisions.push_back({.micros = entry.micros,
                          .outcome = nameOf(entry.outcome),
                          .words = is_endpoint ? endpointWords(entry, names, i == last_endpoint) : wordsOf(entry, names),
-                         .where = rules.textOf(entry.rule)});
+                         .where = rules.textOf(entry.rule())});
   }
   return decisions;
 }

@@ -1,20 +1,31 @@
 #include "cli/process.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <utility>
 
 #include "cli/machine.h"
+#include "net/descriptor_reserve.h"
 
 namespace remora::cli {
 namespace {
 
+std::atomic<uint64_t> lines_lost{0};
+
+// Never waits: a full pipe costs lines, which are counted, not the control thread or a core. Lines are shorter than
+// PIPE_BUF, so whoever may write may write one whole.
 void writeToStderr(void*, std::string_view line) {
-  // A log line that can't be written has nobody left to be told to.
-  (void)!::write(STDERR_FILENO, line.data(), line.size());
+  pollfd ready{STDERR_FILENO, POLLOUT, 0};
+  if (::poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT) &&
+      ::write(STDERR_FILENO, line.data(), line.size()) >= 0) {
+    return;
+  }
+  lines_lost.fetch_add(1, std::memory_order_relaxed);
 }
 
 observe::LogLevel levelOf(model::ProcessLog::Level level) { return static_cast<observe::LogLevel>(level); }
@@ -37,6 +48,7 @@ int Process::run(model::Config config, std::string file) {
   if (config.telemetry.log.json) log_.setFormat(observe::LogFormat::kJson);
   blockSignals();
   const uint64_t descriptors = raiseDescriptorLimit();
+  net::reserveDescriptors(descriptors);
   signals_ = std::make_unique<Signals>(loop_, [this](int signal) { onSignal(signal); });
 
   Prepared prepared;
@@ -217,8 +229,7 @@ void Process::onSignal(int signal) {
     case SIGINT:
       if (draining_) {
         log_.warn("drain", "second signal: stopping at once");
-        stopping_ = true;
-        return;
+        return stopSoon();
       }
       return drain();
     default:
@@ -289,7 +300,7 @@ observe::ProcessFacts Process::facts() const {
     facts.access_log_lost = sink_->totals().lost;
     facts.access_log_errors = sink_->totals().errors;
   }
-  facts.log_suppressed = log_.suppressed();
+  facts.log_suppressed = log_.suppressed() + lines_lost.load(std::memory_order_relaxed);
   readUsage(facts);
   return facts;
 }

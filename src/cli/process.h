@@ -63,7 +63,12 @@ class Process final : public admin::Process, loop::TaskOwner, loop::Runnable {
   void refuseReload(const std::vector<std::string>& problems);
   loop::Task<void> drainAndStop();
   void onTaskEnd() override { loop_.post(*this); }
-  void run() override { stopping_ = true; }
+  void run() override { stopSoon(); }
+  // Also from inside a turn of the loop: the next one ends at once.
+  void stopSoon() {
+    stopping_ = true;
+    loop_.stop();
+  }
   void writeReady() const;
 
   loop::SystemClock clock_;

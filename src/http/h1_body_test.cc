@@ -39,7 +39,7 @@ class H1BodyTest : public testing::Test {
   std::unique_ptr<net::MemoryStream> near_;
   std::unique_ptr<net::MemoryStream> far_;
   std::string first_;
-  std::array<char, 16> scratch_;
+  std::array<char, 64> scratch_;
   std::optional<H1Body> body_;
   size_t used_ = 0;
 };

@@ -6,6 +6,8 @@
 
 #include <cstddef>
 
+#include "net/descriptor_reserve.h"
+
 namespace remora::net {
 
 Failure connectFailure(int error) {
@@ -112,6 +114,10 @@ void TcpStream::onEvents(uint32_t events) {
 Result<std::unique_ptr<Stream>> TcpConnector::connect(const Address& address) {
   const int fd = sys_.socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return std::unexpected(connectFailure(errno));
+  if (isReserved(fd)) {
+    sys_.close(fd);
+    return std::unexpected(connectFailure(EMFILE));
+  }
   if (!address.isUnix()) {
     const int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);

@@ -126,9 +126,9 @@ void putTrail(const Trail& trail, LineWriter& out) {
     if (!first) out.put(',');
     first = false;
     out.put(nameOf(entry.outcome));
-    if (entry.rule.number != 0) {
+    if (entry.rule().number != 0) {
       out.put('#');
-      out.number(entry.rule.number);
+      out.number(entry.rule().number);
     }
     if (entry.argument != 0) {
       out.put('/');

@@ -16,7 +16,7 @@ std::string_view nameOf(Outcome outcome) {
 
 void Trail::addPastCapacity(TrailEntry entry) {
   if (entries_[kFirstKept].outcome != Outcome::kDropped) {
-    entries_[kFirstKept] = {RuleId{}, Outcome::kDropped, 1, entries_[kFirstKept].micros};
+    entries_[kFirstKept] = {0, Outcome::kDropped, 1, entries_[kFirstKept].micros};
   }
   TrailEntry& dropped = entries_[kFirstKept];
   if (dropped.argument < UINT16_MAX) ++dropped.argument;

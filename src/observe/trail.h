@@ -3,6 +3,7 @@
 // Belongs to its exchange's core.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -43,11 +44,14 @@ enum class Outcome : uint16_t {
 
 std::string_view nameOf(Outcome outcome);
 
+// Without initial values: a trail is made and copied for every exchange, and only its entries up to the count exist.
 struct TrailEntry {
-  RuleId rule;
-  Outcome outcome = Outcome::kReceived;
-  uint16_t argument = 0;
-  uint32_t micros = 0;  // since the exchange's start
+  uint32_t rule_number;
+  Outcome outcome;
+  uint16_t argument;
+  uint32_t micros;  // since the exchange's start
+
+  RuleId rule() const { return {rule_number}; }
 };
 static_assert(sizeof(TrailEntry) == 12);
 
@@ -56,12 +60,19 @@ class Trail {
   static constexpr size_t kCapacity = 16;
   static constexpr size_t kFirstKept = 8;
 
+  Trail() = default;
+  Trail(const Trail& other) { *this = other; }
+  Trail& operator=(const Trail& other) {
+    count_ = other.count_;
+    std::copy_n(other.entries_.data(), count_, entries_.data());
+    return *this;
+  }
   void clear() { count_ = 0; }
   void add(Outcome outcome, RuleId rule, uint16_t argument, uint32_t micros) {
     if (count_ < kCapacity) [[likely]] {
-      entries_[count_++] = {rule, outcome, argument, micros};
+      entries_[count_++] = {rule.number, outcome, argument, micros};
     } else {
-      addPastCapacity({rule, outcome, argument, micros});
+      addPastCapacity({rule.number, outcome, argument, micros});
     }
   }
   // In order of time. After an overflow entry 8 is kDropped with the number of lost entries.

@@ -252,7 +252,8 @@ loop::Task<http::Response> attempt(Exchange& exchange, Ref<upstream::EndpointSta
   exchange.record.upstream = now - exchange.sent_at;
   exchange.record.decide(Outcome::kResponded, {}, response->status, now);
   // Unasked, or before the application can have read the request: what follows would be anybody's bytes.
-  const bool may_switch = !exchange.request.upgrade.empty() && exchange.upload == Exchange::Upload::kDone;
+  const bool may_switch = !exchange.request.upgrade.empty() && exchange.upload == Exchange::Upload::kDone &&
+                          !response->headers->valueOf(http::HeaderId::kUpgrade).empty();
   if (response->status == 101 && !may_switch) co_return fail(Reason::kUpgradeRefused);
   co_return response;
 }

@@ -18,7 +18,7 @@ class HeadWriter {
       overflowed_ = true;
       return;
     }
-    std::memcpy(at_, text.data(), text.size());
+    if (!text.empty()) std::memcpy(at_, text.data(), text.size());
     at_ += text.size();
   }
   void putNumber(uint64_t number) {
@@ -35,7 +35,7 @@ class HeadWriter {
     at_ += name.size();
     *at_++ = ':';
     *at_++ = ' ';
-    std::memcpy(at_, value.data(), value.size());
+    if (!value.empty()) std::memcpy(at_, value.data(), value.size());  // an empty view may point nowhere
     at_ += value.size();
     *at_++ = '\r';
     *at_++ = '\n';

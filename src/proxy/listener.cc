@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "net/descriptor_reserve.h"
 #include "net/tcp_stream.h"
 #include "proxy/reply.h"
 
@@ -42,11 +43,14 @@ void Listeners::adopt(const snapshot::Snapshot& snapshot, const BoundSockets& so
 }
 
 void Listeners::accept(Entry& entry, int fd, const net::Peer& peer) {
+  if (net::isReserved(fd)) {
+    shed(fd);
+    log_.warn("listener", "listener {}: new connections are shed: no descriptor is left; raise the descriptor limit (ulimit -n)",
+              entry.listener);
+    return;
+  }
   if (connectionsOfAll() >= entry.connections_most) {
-    targets_[0].core->metrics().downstream_shed.add();
-    const std::string_view reply = overloadedReply();
-    (void)sys_.send(fd, reply.data(), reply.size(), MSG_NOSIGNAL);
-    sys_.close(fd);
+    shed(fd);
     log_.warn("listener", "listener {}: connections are shed: limits.connections ({}) is reached", entry.listener,
               entry.connections_most);
     return;
@@ -61,6 +65,13 @@ void Listeners::accept(Entry& entry, int fd, const net::Peer& peer) {
     auto stream = std::make_unique<net::TcpStream>(*target.loop, sys, fd, net::TcpStream::State::kConnected);
     if (stream->isRegistered()) target.core->serve(std::move(stream), peer, listener);
   });
+}
+
+void Listeners::shed(int fd) {
+  targets_[0].core->metrics().downstream_shed.add();
+  const std::string_view reply = overloadedReply();
+  (void)sys_.send(fd, reply.data(), reply.size(), MSG_NOSIGNAL);
+  sys_.close(fd);
 }
 
 size_t Listeners::connectionsOfAll() const {

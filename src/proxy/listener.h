@@ -43,6 +43,7 @@ class Listeners {
     size_t connections_most = 0;
   };
   void accept(Entry& entry, int fd, const net::Peer& peer);
+  void shed(int fd);
   size_t connectionsOfAll() const;
   Target& leastLoaded();
 

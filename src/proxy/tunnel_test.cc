@@ -138,6 +138,14 @@ TEST(Tunnels, TheyDoNotPinTheirConfiguration) {
   EXPECT_EQ(tunnel.world.last().listener.view(), "in");
 }
 
+// A 101 says to what it switches (RFC 9110 section 15.2.2).
+TEST(Tunnels, ASwitchToNothingIsRefused) {
+  World world;
+  auto client = world.client();
+  EXPECT_EQ(statusOf(world.exchange(*client, kAsk, "HTTP/1.1 101 Switching Protocols\r\n\r\n")), 502);
+  EXPECT_EQ(world.last().reason, Reason::kUpgradeRefused);
+}
+
 // The application switched before it had the whole request: what is left of that request must not run into the tunnel
 // as if it were its data.
 TEST(Tunnels, ASwitchBeforeTheRequestWasSentIsRefused) {

@@ -54,11 +54,14 @@ void Pool::give(std::unique_ptr<Connection> connection) {
   connection->stream_->setWatcher(connection.get());
   idle_.push_back(std::move(connection));
   metrics_.upstream_idle.add();
-  if (!isArmed()) armForOldest();
+  if (!isArmed()) armForOldest();  // under load it stays armed: moving it with each request would cost more
 }
 
 void Pool::armForOldest() {
-  if (idle_.empty()) return;
+  if (idle_.empty()) {
+    loop_.timers().disarm(*this);
+    return;
+  }
   const Duration usable = learner_.usable(options_.idle, loop_.now());
   loop_.timers().arm(*this, Deadline::at(idle_.front()->idle_since_ + usable));
 }
@@ -86,7 +89,7 @@ void Pool::dropEnded(Connection& connection) {
   }
   metrics_.upstream_idle.sub();
   std::erase_if(idle_, [&](const std::unique_ptr<Connection>& c) { return c.get() == &connection; });
-  if (isArmed()) armForOldest();  // what was just learned may shorten the life of the others
+  armForOldest();  // what was just learned may shorten the life of the others
 }
 
 void Pool::closeAll() {

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import threading
 
 import pytest
 from support.fixtures import inbound, outbound, parsed
@@ -176,6 +177,31 @@ def test_websocket_bytes_flow_both_ways(remora_before, python_app):
         # A tunnel passes a half-close on, and the other side's end comes back.
         client.received = b""
         assert client.half_close().is_closed_by_peer()
+
+
+def test_a_tunnel_that_the_app_ends_first_still_takes_the_clients_last_bytes(remora_before, start_server):
+    last_bytes = b"x" * 3_000_000  # more than fits into the kernel's buffers, so that they are still on their way
+
+    def says_goodbye(connection):
+        connection.read_request()
+        connection.send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nbye")
+        connection.half_close()
+        heard_goodbye.wait(10)
+        connection.recorded = b""
+        connection.wait_for_end()
+
+    heard_goodbye = threading.Event()
+    server = start_server(says_goodbye)
+    with RawClient(remora_before(server).port) as client:
+        client.send("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n")
+        assert client.read_response().status == 101
+        assert client.read_to_end() == b"bye"
+        sender = threading.Thread(target=lambda: client.send(last_bytes).half_close())
+        sender.start()
+        heard_goodbye.set()
+        sender.join()
+        server.wait(lambda: server.connections[0].socket.fileno() < 0, "the end of the tunnel")
+    assert server.connections[0].recorded == last_bytes
 
 
 def test_an_upgrade_that_is_refused_stays_http(remora_before, start_server):

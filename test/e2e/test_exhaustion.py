@@ -1,7 +1,9 @@
 """When descriptors run out remora sheds what is new, serves what is old, says so, and recovers."""
 
 import contextlib
+import os
 
+import pytest
 from support.fixtures import inbound
 from support.raw_client import RawClient
 from support.raw_server import answer
@@ -34,6 +36,16 @@ def one_at_a_time(connection):
     connection.send(answer("ok", headers="Connection: close\r\n"))
 
 
+@pytest.fixture
+def start_short(tmp_path, start_remora):
+    """start_remora with few descriptors. To look at an object's type the undefined-behaviour sanitizer opens a pipe, and
+    takes its failure for a wrong type: that check is off here, and only here."""
+    quiet = tmp_path / "suppressions"
+    quiet.write_text("vptr:*\n")
+    options = f"{os.environ.get('UBSAN_OPTIONS', '')}:suppressions={quiet}"
+    return lambda config, descriptors: start_remora(config, descriptors=descriptors, env={"UBSAN_OPTIONS": options})
+
+
 def is_served(port):
     try:
         with RawClient(port) as client:
@@ -42,9 +54,9 @@ def is_served(port):
         return False
 
 
-def test_at_the_descriptor_limit_new_connections_are_shed_and_old_ones_served(start_remora, start_server):
+def test_at_the_descriptor_limit_new_connections_are_shed_and_old_ones_served(start_short, start_server):
     config = {"inbound": [inbound(start_server())], "limits": {"connections": 10_000}, "cores": 1}
-    remora = start_remora(config, descriptors=64)
+    remora = start_short(config, 64)
     with contextlib.ExitStack() as stack:
         # Each answered client leaves its upstream connection in the pool, where the next client finds it.
         served = held_clients(stack, remora.port, 64)
@@ -56,9 +68,9 @@ def test_at_the_descriptor_limit_new_connections_are_shed_and_old_ones_served(st
     assert remora.metric("remora_downstream_connections_shed_total") > 0
 
 
-def test_without_a_descriptor_for_the_app_the_answer_says_so(start_remora, start_server):
+def test_without_a_descriptor_for_the_app_the_answer_says_so(start_short, start_server):
     config = {"inbound": [inbound(start_server(one_at_a_time))], "limits": {"connections": 10_000}, "cores": 1}
-    remora = start_remora(config, descriptors=64)
+    remora = start_short(config, 64)
     with contextlib.ExitStack() as stack:
         held = []
         while len(held) < 64:  # idle ones, up to the last descriptor
@@ -77,15 +89,15 @@ def test_without_a_descriptor_for_the_app_the_answer_says_so(start_remora, start
     assert any(line["reason"] == "no_descriptors" for line in remora.access_log())
 
 
-def test_by_default_a_quarter_of_the_descriptors_is_kept_for_the_apps_side(start_remora, start_server):
-    remora = start_remora({"inbound": [inbound(start_server())], "cores": 1}, descriptors=200)
+def test_by_default_a_quarter_of_the_descriptors_is_kept_for_the_apps_side(start_short, start_server):
+    remora = start_short({"inbound": [inbound(start_server())], "cores": 1}, 200)
     with contextlib.ExitStack() as stack:
         served = held_clients(stack, remora.port, 200)
         assert len(served) == 150
-        with RawClient(remora.port) as late:
-            late.send(GET)
-            response = late.read_to_end()
-            assert response == b"" or response.startswith(b"HTTP/1.1 503 ")
+        with RawClient(remora.port) as late:  # which sends nothing, so that no reset can destroy what it is told
+            response = late.read_response()
+            assert response.status == 503 and "overloaded" in response.get("Proxy-Status")
+            assert late.is_closed_by_peer()
         assert all(client.get().status == 200 for client in served)
         assert remora.admin_status("/ready") == 200
         assert remora.metric("remora_downstream_connections_shed_total") >= 2
@@ -93,10 +105,10 @@ def test_by_default_a_quarter_of_the_descriptors_is_kept_for_the_apps_side(start
     wait_until(lambda: is_served(remora.port), what="the recovery")
 
 
-def test_the_admin_side_answers_while_descriptors_are_out(start_remora, start_server):
+def test_the_admin_side_answers_while_descriptors_are_out(start_short, start_server):
     """An orchestrator that gets no /live restarts the process, and with it everything that is still served."""
     config = {"inbound": [inbound(start_server())], "limits": {"connections": 10_000}, "cores": 1}
-    remora = start_remora(config, descriptors=64)
+    remora = start_short(config, 64)
     with contextlib.ExitStack() as stack:
         held_clients(stack, remora.port, 64)
         assert remora.admin_status("/live") == 200

@@ -38,6 +38,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = answer_any
 
+    def handle_expect_100(self):
+        goes_on = super().handle_expect_100()
+        self.wfile.flush()
+        return goes_on
+
     def read_body(self):
         if self.headers.get("Transfer-Encoding", "") != "chunked":
             return self.rfile.read(int(self.headers.get("Content-Length", 0)))

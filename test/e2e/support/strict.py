@@ -221,6 +221,7 @@ class Reading:
     complete: list  # of Request
     partial: Request | None  # whose head came and whose body didn't, or was broken
     malformed: str  # why reading stopped for good; empty when it didn't
+    rest: bytes = b""  # what stands behind the complete ones
 
 
 def read_all_requests(data):
@@ -232,7 +233,7 @@ def read_all_requests(data):
         try:
             request, used = read_request(rest)
         except (Malformed, Incomplete) as why:
-            return Reading(complete, head_or_none(rest), str(why) if isinstance(why, Malformed) else "")
+            return Reading(complete, head_or_none(rest), str(why) if isinstance(why, Malformed) else "", rest)
         complete.append(request)
         at += used
         if request.has_token("Connection", "close") or request.minor == 0:
