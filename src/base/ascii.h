@@ -10,10 +10,18 @@
 
 namespace remora::ascii {
 
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
-constexpr bool isDigit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool isAlpha(char c) { return lower(c) >= 'a' && lower(c) <= 'z'; }
-constexpr bool isBlank(char c) { return c == ' ' || c == '\t'; }
+constexpr char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+}
+constexpr bool isDigit(char c) {
+  return c >= '0' && c <= '9';
+}
+constexpr bool isAlpha(char c) {
+  return lower(c) >= 'a' && lower(c) <= 'z';
+}
+constexpr bool isBlank(char c) {
+  return c == ' ' || c == '\t';
+}
 
 // The value of a hexadecimal digit, or -1.
 constexpr int hexValue(char c) {
@@ -26,8 +34,21 @@ constexpr int hexValue(char c) {
 constexpr bool isTokenChar(char c) {
   if (isAlpha(c) || isDigit(c)) return true;
   switch (c) {
-    case '!': case '#': case '$': case '%': case '&': case '\'': case '*': case '+': case '-': case '.':
-    case '^': case '_': case '`': case '|': case '~':
+    case '!':
+    case '#':
+    case '$':
+    case '%':
+    case '&':
+    case '\'':
+    case '*':
+    case '+':
+    case '-':
+    case '.':
+    case '^':
+    case '_':
+    case '`':
+    case '|':
+    case '~':
       return true;
     default:
       return false;

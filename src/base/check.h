@@ -10,7 +10,8 @@ namespace remora {
 
 // check(queue.empty(), "a core stops only after its queue was run") aborts when the condition is false.
 inline void check(bool holds, const char* promise, std::source_location where = std::source_location::current()) {
-  if (!holds) [[unlikely]] stopOnBrokenPromise(promise, where);
+  if (!holds) [[unlikely]]
+    stopOnBrokenPromise(promise, where);
 }
 
 }  // namespace remora

@@ -65,9 +65,9 @@ enum class Reason : uint8_t {
 
 struct ReasonRow {
   Reason reason;
-  std::string_view token;         // log field and metric label
-  uint16_t status;                // 0: no reply is sent
-  uint8_t grpc;                   // canonical gRPC status code
+  std::string_view token;  // log field and metric label
+  uint16_t status;         // 0: no reply is sent
+  uint8_t grpc;            // canonical gRPC status code
   Side side;
   std::string_view flag;          // Envoy response flag, "-" when it has none
   std::string_view details;       // Envoy response code details
@@ -78,6 +78,8 @@ struct ReasonRow {
 // The row of `reason`. Total: every reason has one (asserted at compile time).
 const ReasonRow& rowOf(Reason reason);
 
-inline std::string_view tokenOf(Reason reason) { return rowOf(reason).token; }
+inline std::string_view tokenOf(Reason reason) {
+  return rowOf(reason).token;
+}
 
 }  // namespace remora

@@ -11,9 +11,9 @@ namespace remora {
 
 // What is known of the request at the moment of the failure; the retry loop reads this instead of guessing.
 enum class Reached : uint8_t {
-  kNo,       // provably not one byte was handled by the application
-  kMaybe,    // bytes were sent and nothing is known: only an idempotent request may be sent again
-  kYes,      // a response began, or the failure isn't about an attempt at all
+  kNo,     // provably not one byte was handled by the application
+  kMaybe,  // bytes were sent and nothing is known: only an idempotent request may be sent again
+  kYes,    // a response began, or the failure isn't about an attempt at all
 };
 
 struct Failure {

@@ -34,9 +34,8 @@ int runServer(const RunOptions& options) {
                          : "give a configuration FILE, or --inbound LISTEN=APP such as 8080=3000");
     return 2;
   }
-  control::LoadedConfig loaded = has_flags
-                                     ? control::configFromFlags(options.inbound, options.outbound, options.admin)
-                                     : control::loadYamlFile(options.file, logFields());
+  control::LoadedConfig loaded = has_flags ? control::configFromFlags(options.inbound, options.outbound, options.admin)
+                                           : control::loadYamlFile(options.file, logFields());
   if (!report(loaded)) return 1;
   Process process;
   return process.run(std::move(loaded.config), options.file);

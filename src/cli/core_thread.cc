@@ -23,7 +23,9 @@ CoreThread::CoreThread(uint32_t index, loop::Clock& clock, loop::Sys& sys)
   core_ = std::make_unique<proxy::Core>(proxy::Core::Parts{index, loop_, connector_, metrics_, freshSeed()});
 }
 
-CoreThread::~CoreThread() { stop(); }
+CoreThread::~CoreThread() {
+  stop();
+}
 
 void CoreThread::start() {
   thread_ = std::thread([this] { loop_.run(); });

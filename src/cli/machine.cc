@@ -59,7 +59,8 @@ double startTimeSeconds() {
   timespec wall, boot;
   clock_gettime(CLOCK_REALTIME, &wall);
   clock_gettime(CLOCK_BOOTTIME, &boot);
-  const double boot_at = static_cast<double>(wall.tv_sec - boot.tv_sec) + 1e-9 * static_cast<double>(wall.tv_nsec - boot.tv_nsec);
+  const double boot_at =
+      static_cast<double>(wall.tv_sec - boot.tv_sec) + 1e-9 * static_cast<double>(wall.tv_nsec - boot.tv_nsec);
   return boot_at + static_cast<double>(ticks) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
@@ -86,7 +87,9 @@ uint64_t raiseDescriptorLimit() {
 void readUsage(observe::ProcessFacts& facts) {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); };
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+  };
   facts.cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
   uint64_t pages = 0;
   uint64_t resident = 0;

@@ -17,8 +17,9 @@ int main(int argc, char** argv) {
   CLI::App* const run_command = app.add_subcommand("run", "serve; until SIGTERM, which drains");
   run_command->add_option("FILE", run.file, "configuration (YAML); may be left out with --inbound or --outbound");
   run_command->add_option("--inbound", run.inbound, "LISTEN=APP, such as 8080=3000: callers -> this app (repeatable)");
-  run_command->add_option("--outbound", run.outbound,
-                          "LISTEN=SERVICE@ENDPOINT, such as 4140=orders@10.0.0.1:8080: this app -> services (repeatable)");
+  run_command->add_option(
+      "--outbound", run.outbound,
+      "LISTEN=SERVICE@ENDPOINT, such as 4140=orders@10.0.0.1:8080: this app -> services (repeatable)");
   run_command->add_option("--admin", run.admin, "admin address without a file; off for none (default 127.0.0.1:9901)");
 
   std::string file;
@@ -38,7 +39,8 @@ int main(int argc, char** argv) {
   explain_command->add_option("--listener", explain.listener, "name of the listener; chosen by the URL when left out");
   explain_command->add_flag("--json", explain.json, "for machines");
 
-  CLI::App* const schema_command = app.add_subcommand("schema", "print the JSON Schema of the configuration, for editors");
+  CLI::App* const schema_command =
+      app.add_subcommand("schema", "print the JSON Schema of the configuration, for editors");
   CLI::App* const version_command = app.add_subcommand("version", "print the version");
 
   try {

@@ -21,16 +21,19 @@ std::atomic<uint64_t> lines_lost{0};
 // PIPE_BUF, so whoever may write may write one whole.
 void writeToStderr(void*, std::string_view line) {
   pollfd ready{STDERR_FILENO, POLLOUT, 0};
-  if (::poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT) &&
-      ::write(STDERR_FILENO, line.data(), line.size()) >= 0) {
+  if (::poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT) && ::write(STDERR_FILENO, line.data(), line.size()) >= 0) {
     return;
   }
   lines_lost.fetch_add(1, std::memory_order_relaxed);
 }
 
-observe::LogLevel levelOf(model::ProcessLog::Level level) { return static_cast<observe::LogLevel>(level); }
+observe::LogLevel levelOf(model::ProcessLog::Level level) {
+  return static_cast<observe::LogLevel>(level);
+}
 
-std::string placeAndProblem(const route::CompileError& error) { return describe(error.where) + ": " + error.problem; }
+std::string placeAndProblem(const route::CompileError& error) {
+  return describe(error.where) + ": " + error.problem;
+}
 
 }  // namespace
 
@@ -176,9 +179,8 @@ void Process::publish(Prepared prepared) {
   // The first core last: it accepts for the others, and what it hands over must find its listener there.
   for (size_t i = threads_.size(); i-- > 0;) {
     CoreThread& thread = *threads_[i];
-    thread.loop().mailbox().post([&thread, snapshot = snapshot_, sink = sink_] {
-      thread.core().adoptSnapshot(snapshot, sink);
-    });
+    thread.loop().mailbox().post(
+        [&thread, snapshot = snapshot_, sink = sink_] { thread.core().adoptSnapshot(snapshot, sink); });
   }
   threads_[0]->loop().mailbox().post(
       [this, snapshot = snapshot_, sockets = sockets_] { listeners_->adopt(*snapshot, sockets); });
@@ -243,7 +245,8 @@ void Process::reload(const char* why) {
     log_.warn("config", "nothing to reload: remora runs without a configuration file");
     return;
   }
-  control::LoadedConfig loaded = control::loadYamlFile(file_);
+  const auto names = observe::accessLogFieldNames();
+  control::LoadedConfig loaded = control::loadYamlFile(file_, {names.begin(), names.end()});
   std::vector<std::string> problems;
   for (const control::ConfigError& error : loaded.errors) problems.push_back(control::describe(error));
   Prepared prepared;
@@ -288,7 +291,9 @@ loop::Task<void> Process::drainAndStop() {
   co_return loop::done;
 }
 
-std::string Process::effectiveConfig() const { return control::effectiveYaml(snapshot_->config); }
+std::string Process::effectiveConfig() const {
+  return control::effectiveYaml(snapshot_->config);
+}
 
 observe::ProcessFacts Process::facts() const {
   observe::ProcessFacts facts;

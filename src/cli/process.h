@@ -29,8 +29,8 @@ class Process final : public admin::Process, loop::TaskOwner, loop::Runnable {
   Process();
   ~Process() override;
 
-  // Serves `config` until it is told to stop; `file` (may be empty) is read again on SIGHUP and when it changes. Returns
-  // the exit code.
+  // Serves `config` until it is told to stop; `file` (may be empty) is read again on SIGHUP and when it changes.
+  // Returns the exit code.
   int run(model::Config config, std::string file);
 
   loop::Loop& loop() override { return loop_; }

@@ -27,8 +27,7 @@ void blockSignals() {
   ::signal(SIGPIPE, SIG_IGN);
 }
 
-Signals::Signals(loop::Loop& loop, std::function<void(int)> on_signal)
-    : loop_(loop), on_signal_(std::move(on_signal)) {
+Signals::Signals(loop::Loop& loop, std::function<void(int)> on_signal) : loop_(loop), on_signal_(std::move(on_signal)) {
   const sigset_t set = awaited();
   fd_ = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
   check(fd_ >= 0, "the system gives a signalfd at start");

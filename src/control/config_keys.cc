@@ -109,8 +109,8 @@ constexpr Form kIdleConnections[] = {integer(0, 65535)};
 constexpr KeySpec kEndpointKeys[] = {
     {"address", kAddressText, "", "where to connect to"},
     {"weight", kWeight, "1", "share of the requests within its priority and zone"},
-    {"priority", kPriority, "0", "lower is preferred; the next is used when none of it is healthy"},
-    {"zone", kText, "\"\"", "where it runs, for preferring near endpoints"},
+    {"priority", kPriority, "0", "lower is preferred; a higher one is used only while DNS gives nothing for the lower"},
+    {"zone", kText, "\"\"", "where it runs; shown in /clusters"},
 };
 
 constexpr KeySpec kServiceTimeoutsKeys[] = {

@@ -13,7 +13,9 @@ namespace {
 constexpr uint8_t kSizeDigitsMax = 15;
 
 // What a quoted string may hold: no control but tab, in particular no bare CR or LF (RFC 9112 section 7.1.1).
-bool isExtensionChar(char c) { return c == '\t' || (static_cast<uint8_t>(c) >= 0x20 && c != 0x7f); }
+bool isExtensionChar(char c) {
+  return c == '\t' || (static_cast<uint8_t>(c) >= 0x20 && c != 0x7f);
+}
 
 }  // namespace
 

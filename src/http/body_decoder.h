@@ -40,7 +40,16 @@ class BodyDecoder {
  private:
   enum class State : uint8_t { kSize, kExtension, kSizeLf, kData, kDataCr, kDataLf, kTrailer, kPlain, kEnd };
   // Where in *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ) the extension is.
-  enum class Extension : uint8_t { kBeforeName, kName, kAfterName, kBeforeValue, kToken, kQuoted, kEscaped, kAfterValue };
+  enum class Extension : uint8_t {
+    kBeforeName,
+    kName,
+    kAfterName,
+    kBeforeValue,
+    kToken,
+    kQuoted,
+    kEscaped,
+    kAfterValue
+  };
   Result<Step> decodeChunked(std::span<char> bytes);
   Result<size_t> sizeLine(std::string_view bytes);
   bool takeExtension(char c);

@@ -63,7 +63,9 @@ TEST(BodyDecoder, LengthTakesExactlyItsBytes) {
   }
 }
 
-TEST(BodyDecoder, NoBodyTakesNothing) { EXPECT_EQ(decodeInSteps({Framing::kNone, 0}, "GET", 1), "|0|end"); }
+TEST(BodyDecoder, NoBodyTakesNothing) {
+  EXPECT_EQ(decodeInSteps({Framing::kNone, 0}, "GET", 1), "|0|end");
+}
 
 }  // namespace
 }  // namespace remora::http

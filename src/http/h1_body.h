@@ -61,8 +61,8 @@ class H1Body {
   size_t at_ = 0;                // first byte of first_ not yet pulled
   uint64_t received_ = 0;
   std::string surplus_;
-  std::string kept_;             // pulled after `first_`, while a replay may be needed
-  size_t kept_at_ = 0;           // first byte of kept_ not yet pulled again
+  std::string kept_;    // pulled after `first_`, while a replay may be needed
+  size_t kept_at_ = 0;  // first byte of kept_ not yet pulled again
   size_t keep_most_ = 0;
   bool keeps_ = false;
   bool overflowed_ = false;

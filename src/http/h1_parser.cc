@@ -18,14 +18,16 @@ constexpr std::array<uint8_t, 256> kClasses = [] {
   for (int c = 0; c < 256; ++c) {
     uint8_t bits = 0;
     if (c < 128 && ascii::isTokenChar(static_cast<char>(c))) bits |= kToken;
-    if (c == '\t' || (c >= 0x20 && c != 0x7f)) bits |= kValue;             // RFC 9110 section 5.5, obs-text kept
-    if (c > 0x20 && c < 0x7f && c != '#') bits |= kTarget;                 // a fragment is never sent (RFC 9112 3.2)
+    if (c == '\t' || (c >= 0x20 && c != 0x7f)) bits |= kValue;  // RFC 9110 section 5.5, obs-text kept
+    if (c > 0x20 && c < 0x7f && c != '#') bits |= kTarget;      // a fragment is never sent (RFC 9112 3.2)
     classes[static_cast<size_t>(c)] = bits;
   }
   return classes;
 }();
 
-bool is(char c, CharClass cls) { return kClasses[static_cast<uint8_t>(c)] & cls; }
+bool is(char c, CharClass cls) {
+  return kClasses[static_cast<uint8_t>(c)] & cls;
+}
 
 const char* skip(const char* at, const char* end, CharClass cls) {
   while (at < end && is(*at, cls)) ++at;
@@ -52,7 +54,9 @@ const char* endOfValue(const char* at, const char* end) {
   return skip(at, end, kValue);
 }
 
-std::string_view between(const char* from, const char* to) { return {from, static_cast<size_t>(to - from)}; }
+std::string_view between(const char* from, const char* to) {
+  return {from, static_cast<size_t>(to - from)};
+}
 
 // HTTP-version at `at`; the caller has seen eight bytes.
 Result<uint8_t> versionAt(const char* at, Reason malformed) {
@@ -90,7 +94,8 @@ Result<size_t> parseFieldLines(std::string_view bytes, size_t& next, uint32_t mo
     if (headers.size() >= most_fields) return fail(Reason::kTooManyHeaders);
     const char* value_end = line_end;
     while (value_end > value && ascii::isBlank(value_end[-1])) --value_end;
-    headers.add(between(at, name_end), between(value, value_end));
+    const std::string_view name = between(at, name_end);
+    headers.add(name, between(value, value_end), headerIdOf(name), static_cast<uint32_t>(line_end + 2 - at));
     next = static_cast<size_t>(line_end + 2 - bytes.data());
   }
 }

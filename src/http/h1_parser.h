@@ -1,6 +1,6 @@
 // Heads of HTTP/1 messages, strictly by RFC 9112: bytes in, RawRequest or RawResponse out. No I/O, no allocation in
-// steady state. Feeding in pieces gives the same as feeding the whole; work is done a line once, and one cut line again.
-// Belongs to one core.
+// steady state. Feeding in pieces gives the same as feeding the whole; work is done a line once, and one cut line
+// again. Belongs to one core.
 #pragma once
 
 #include <cstdint>
@@ -21,13 +21,7 @@ struct HeadLimits {
 class H1RequestParser {
  public:
   explicit H1RequestParser(HeadLimits limits) : limits_(limits) {}
-  // New limits, the memory of an old parser.
-  H1RequestParser(HeadLimits limits, H1RequestParser&& old) : H1RequestParser(std::move(old)) {
-    limits_ = limits;
-    reset();
-  }
-  H1RequestParser(H1RequestParser&&) = default;
-  H1RequestParser& operator=(H1RequestParser&&) = default;
+  void setLimits(HeadLimits limits) { limits_ = limits; }
 
   // `bytes` begins at the head's first byte each time and only grows; it may have moved in memory. Returns the head's
   // length once it is complete, 0 while more is needed. After a failure or the end only reset() may follow.
@@ -53,12 +47,7 @@ class H1RequestParser {
 class H1ResponseParser {
  public:
   explicit H1ResponseParser(HeadLimits limits) : limits_(limits) {}
-  H1ResponseParser(HeadLimits limits, H1ResponseParser&& old) : H1ResponseParser(std::move(old)) {
-    limits_ = limits;
-    reset();
-  }
-  H1ResponseParser(H1ResponseParser&&) = default;
-  H1ResponseParser& operator=(H1ResponseParser&&) = default;
+  void setLimits(HeadLimits limits) { limits_ = limits; }
   Result<size_t> feed(std::string_view bytes);  // as H1RequestParser::feed
   void reset();
   const RawResponse& response() const { return raw_; }
@@ -70,8 +59,8 @@ class H1ResponseParser {
   size_t next_ = 0;
 };
 
-// Parses field lines from `bytes[at..]` until the empty line. Returns the index after it, or 0 when more is needed; `at`
-// is moved past each complete line. Shared by heads and trailers.
+// Parses field lines from `bytes[at..]` until the empty line. Returns the index after it, or 0 when more is needed;
+// `at` is moved past each complete line. Shared by heads and trailers.
 Result<size_t> parseFieldLines(std::string_view bytes, size_t& at, uint32_t most_fields, Headers& headers);
 
 }  // namespace remora::http

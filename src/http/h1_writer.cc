@@ -9,7 +9,9 @@
 namespace remora::http {
 namespace {
 
-iovec pieceOf(std::string_view text) { return {const_cast<char*>(text.data()), text.size()}; }
+iovec pieceOf(std::string_view text) {
+  return {const_cast<char*>(text.data()), text.size()};
+}
 
 std::string trailerSection(const Headers& trailers) {
   std::string text = "0\r\n";

@@ -20,8 +20,8 @@ class H1Writer {
   H1Writer(net::Stream& stream, Framing framing, Failure broken)
       : stream_(&stream), framing_(framing), broken_(broken) {}
 
-  // The head goes out with the first push; its bytes must hold until that returns. `room` writable bytes follow it, where
-  // a small body is put, so that one plain send does.
+  // The head goes out with the first push; its bytes must hold until that returns. `room` writable bytes follow it,
+  // where a small body is put, so that one plain send does.
   void begin(std::string_view head, size_t room = 0) {
     head_ = head;
     room_ = room;

@@ -13,7 +13,8 @@ constexpr Failure kBroken{Reason::kClientReset, Reached::kYes, 0};
 loop::Task<void> writeAll(H1Writer& writer, std::vector<std::string> pieces, const Headers* trailers) {
   for (size_t i = 0; i < pieces.size(); ++i) {
     const bool is_last = i + 1 == pieces.size();
-    const bool through = co_await writer.push(pieces[i], is_last ? End::kLast : End::kMore, is_last ? trailers : nullptr);
+    const bool through =
+        co_await writer.push(pieces[i], is_last ? End::kLast : End::kMore, is_last ? trailers : nullptr);
     if (!through) co_await writer.drained({});
   }
   co_return loop::done;

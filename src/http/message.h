@@ -41,14 +41,14 @@ struct Request {
   const Headers* headers = nullptr;  // of the RawRequest
   std::string_view method_text;
   Method method = Method::kOther;
-  std::string_view target;   // as received
+  std::string_view target;  // as received
   uint8_t minor = 1;
-  std::string_view scheme;   // "http" unless an absolute-form target says otherwise
-  std::string_view host;     // authority as received, with its port; from an absolute-form target when there is one
-  std::string_view hostname; // lower case without port and trailing dot
-  std::string_view path;     // normalised (http/path.h), without the query
-  std::string_view raw_path; // path and query as received: "/a%2Fb?x=1"; "*" for OPTIONS *
-  std::string_view query;    // without '?'
+  std::string_view scheme;    // "http" unless an absolute-form target says otherwise
+  std::string_view host;      // authority as received, with its port; from an absolute-form target when there is one
+  std::string_view hostname;  // lower case without port and trailing dot
+  std::string_view path;      // normalised (http/path.h), without the query
+  std::string_view raw_path;  // path and query as received: "/a%2Fb?x=1"; "*" for OPTIONS *
+  std::string_view query;     // without '?'
   bool has_encoded_slash = false;  // "%2F" in the path: a rule that authorizes by path must refuse it
   BodyPlan body;
   bool keep_alive = true;
@@ -62,7 +62,7 @@ struct Response {
   uint8_t minor = 1;
   std::string_view phrase;
   BodyPlan body;
-  bool keep_alive = true;    // the connection may carry another exchange
+  bool keep_alive = true;  // the connection may carry another exchange
 };
 
 }  // namespace remora::http

@@ -9,32 +9,35 @@ using Id = HeaderId;
 
 // What both kinds of messages say about their framing and connection.
 struct Framers {
-  uint32_t lengths = 0;
+  const Field* length;
+  const Field* coding;
+  uint32_t lengths = 0;  // 2: more than one
   uint32_t codings = 0;
-  const Field* length = nullptr;
-  const Field* coding = nullptr;
   bool close = false;
   bool keep_alive = false;
   bool upgrade = false;
 
-  void see(const Field& field) {
-    if (field.id == Id::kContentLength) {
-      ++lengths;
-      length = &field;
-    } else if (field.id == Id::kTransferEncoding) {
-      ++codings;
-      coding = &field;
-    } else if (field.id == Id::kConnection) {
-      if (ascii::equalsLower(field.value, "keep-alive")) {  // by far the most frequent
-        keep_alive = true;
-        return;
-      }
-      ascii::forEachListMember(field.value, [this](std::string_view option) {
-        close |= ascii::equalsIgnoreCase(option, "close");
-        keep_alive |= ascii::equalsIgnoreCase(option, "keep-alive");
-        upgrade |= ascii::equalsIgnoreCase(option, "upgrade");
-      });
+  explicit Framers(const Headers& headers)
+      : length(headers.find(Id::kContentLength)), coding(headers.find(Id::kTransferEncoding)) {
+    lengths = length ? 1 + headers.isRepeated(Id::kContentLength) : 0;
+    codings = coding ? 1 + headers.isRepeated(Id::kTransferEncoding) : 0;
+    const Field* const connection = headers.find(Id::kConnection);
+    if (!connection) return;
+    for (const Field& field : headers) {
+      if (field.id == Id::kConnection) hear(field.value);
     }
+  }
+
+  void hear(std::string_view options) {
+    if (ascii::equalsLower(options, "keep-alive")) {  // by far the most frequent
+      keep_alive = true;
+      return;
+    }
+    ascii::forEachListMember(options, [this](std::string_view option) {
+      close |= ascii::equalsIgnoreCase(option, "close");
+      keep_alive |= ascii::equalsIgnoreCase(option, "keep-alive");
+      upgrade |= ascii::equalsIgnoreCase(option, "upgrade");
+    });
   }
 };
 
@@ -174,8 +177,9 @@ Result<void> validateExpect(Request& request, const Field& expect) {
 }
 
 // The protocol to upgrade to. h2c is never passed on: a tunnel of it would hide requests (h2c smuggling).
-std::string_view upgradeOf(const Request& request, const Framers& framers, const Field* upgrade) {
-  if (!upgrade || !framers.upgrade || request.minor == 0) return {};
+std::string_view upgradeOf(const Request& request, const Framers& framers, const Headers& headers) {
+  const Field* const upgrade = headers.find(Id::kUpgrade);
+  if (!upgrade || headers.isRepeated(Id::kUpgrade) || !framers.upgrade || request.minor == 0) return {};
   bool is_h2c = false;
   ascii::forEachListMember(upgrade->value, [&](std::string_view protocol) {
     is_h2c |= protocol.size() >= 3 && ascii::equalsIgnoreCase(protocol.substr(0, 3), "h2c");
@@ -194,27 +198,11 @@ Result<Request> validateRequest(const RawRequest& raw, const RequestPolicy& poli
   request.minor = raw.minor;
   if (request.method == Method::kConnect) return fail(Reason::kConnectMethod);
 
-  Framers framers;
-  const Field* host = nullptr;
-  const Field* upgrade = nullptr;
-  const Field* expect = nullptr;
-  for (const Field& field : raw.headers) {
-    switch (field.id) {
-      case Id::kHost:
-        if (host) return fail(Reason::kBadHost);
-        host = &field;
-        break;
-      case Id::kExpect:
-        if (expect) return fail(Reason::kBadExpect);
-        expect = &field;
-        break;
-      case Id::kUpgrade:
-        upgrade = &field;
-        break;
-      default:
-        framers.see(field);
-    }
-  }
+  const Framers framers(raw.headers);
+  const Field* const host = raw.headers.find(Id::kHost);
+  const Field* const expect = raw.headers.find(Id::kExpect);
+  if (raw.headers.isRepeated(Id::kHost)) return fail(Reason::kBadHost);
+  if (raw.headers.isRepeated(Id::kExpect)) return fail(Reason::kBadExpect);
   const Result<BodyPlan> body = planBody(framers, raw.minor, Framing::kNone);
   if (!body) return std::unexpected(body.error());
   request.body = *body;
@@ -229,7 +217,7 @@ Result<Request> validateRequest(const RawRequest& raw, const RequestPolicy& poli
   if (expect) {
     if (const auto good = validateExpect(request, *expect); !good) return std::unexpected(good.error());
   }
-  request.upgrade = upgradeOf(request, framers, upgrade);
+  request.upgrade = upgradeOf(request, framers, raw.headers);
   return request;
 }
 
@@ -240,8 +228,7 @@ Result<Response> validateResponse(const RawResponse& raw, Method method) {
   response.minor = raw.minor;
   response.phrase = raw.phrase;
   if (raw.status < 100 || raw.status > 599) return fail(Reason::kBadResponse);
-  Framers framers;
-  for (const Field& field : raw.headers) framers.see(field);
+  const Framers framers(raw.headers);
   const Result<BodyPlan> body = planBody(framers, raw.minor, Framing::kUntilClose);
   if (!body) return fail(Reason::kBadResponse);
   response.body = *body;
@@ -261,11 +248,27 @@ Result<Response> validateResponse(const RawResponse& raw, Method method) {
 
 bool mayBeTrailer(const Field& field) {
   switch (field.id) {
-    case Id::kAuthorization: case Id::kConnection: case Id::kContentLength: case Id::kContentType: case Id::kCookie:
-    case Id::kExpect: case Id::kForwarded: case Id::kHost: case Id::kHttp2Settings: case Id::kKeepAlive:
-    case Id::kLocation: case Id::kProxyAuthenticate: case Id::kProxyAuthorization: case Id::kProxyConnection:
-    case Id::kTe: case Id::kTrailer: case Id::kTransferEncoding: case Id::kUpgrade: case Id::kXForwardedFor:
-    case Id::kXForwardedHost: case Id::kXForwardedProto:
+    case Id::kAuthorization:
+    case Id::kConnection:
+    case Id::kContentLength:
+    case Id::kContentType:
+    case Id::kCookie:
+    case Id::kExpect:
+    case Id::kForwarded:
+    case Id::kHost:
+    case Id::kHttp2Settings:
+    case Id::kKeepAlive:
+    case Id::kLocation:
+    case Id::kProxyAuthenticate:
+    case Id::kProxyAuthorization:
+    case Id::kProxyConnection:
+    case Id::kTe:
+    case Id::kTrailer:
+    case Id::kTransferEncoding:
+    case Id::kUpgrade:
+    case Id::kXForwardedFor:
+    case Id::kXForwardedHost:
+    case Id::kXForwardedProto:
       return false;
     default:
       return true;

@@ -27,7 +27,7 @@ struct Checked {
   std::string bytes;
   std::vector<char> storage;
   H1RequestParser parser{{}};
-  Result<Request> request = fail(Reason::kInternal);
+  Result<Request> request = fail(Reason::kDraining);  // until check()
 
  private:
   Checked() = default;
@@ -62,8 +62,8 @@ TEST(RequestTargets, AreTakenApartByTheirForm) {
 }
 
 TEST(RequestTargets, OtherFormsAreRefused) {
-  for (const std::string_view start : {"GET *", "GET a", "GET a:80", "GET http:///x", "GET http://a?x", "GET ftp://a/",
-                                       "GET http:/a", "OPTIONS a"}) {
+  for (const std::string_view start :
+       {"GET *", "GET a", "GET a:80", "GET http:///x", "GET http://a?x", "GET ftp://a/", "GET http:/a", "OPTIONS a"}) {
     EXPECT_EQ(Checked(start).reason(), "bad_target") << start;
   }
   EXPECT_EQ(Checked("CONNECT a:80").reason(), "connect_method");
@@ -97,11 +97,11 @@ TEST(RequestFraming, HasOneMeaningOrIsRefused) {
   EXPECT_EQ(framing("Transfer-Encoding: CHUNKED\r\n").request->body.framing, Framing::kChunked);
   for (const std::string_view bad :
        {"Content-Length: \r\n", "Content-Length: -1\r\n", "Content-Length: 1 2\r\n", "Content-Length: 1,1\r\n",
-        "Content-Length: 9223372036854775808\r\n", "Content-Length: 1e1\r\n", "Content-Length: 1\r\nContent-Length: 1\r\n",
-        "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: \r\n",
-        "Transfer-Encoding: chunked,\r\n", "Transfer-Encoding: chunked, chunked\r\n", "Transfer-Encoding: gzip\r\n",
-        "Transfer-Encoding: xchunked\r\n", "Transfer-Encoding: \"chunked\"\r\n", "Transfer-Encoding: chunked;q=1\r\n",
-        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n"}) {
+        "Content-Length: 9223372036854775808\r\n", "Content-Length: 1e1\r\n",
+        "Content-Length: 1\r\nContent-Length: 1\r\n", "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: \r\n", "Transfer-Encoding: chunked,\r\n", "Transfer-Encoding: chunked, chunked\r\n",
+        "Transfer-Encoding: gzip\r\n", "Transfer-Encoding: xchunked\r\n", "Transfer-Encoding: \"chunked\"\r\n",
+        "Transfer-Encoding: chunked;q=1\r\n", "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n"}) {
     EXPECT_EQ(framing(bad).reason(), "bad_framing") << bad;
   }
   EXPECT_EQ(framing("Transfer-Encoding: gzip, chunked\r\n").reason(), "bad_transfer_coding");
@@ -121,8 +121,9 @@ TEST(Upgrades, AreHeardOnlyWhenTheConnectionSaysSo) {
   EXPECT_EQ(Checked("GET /", "Host: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n").request->upgrade, "websocket");
   EXPECT_EQ(Checked("GET /", "Host: a\r\nUpgrade: websocket\r\n").request->upgrade, "");
   for (const std::string_view h2c : {"h2c", "H2C", "websocket, h2c", "h2c-14"}) {
-    EXPECT_EQ(Checked("GET /", "Host: a\r\nConnection: upgrade\r\nUpgrade: " + std::string(h2c) + "\r\n").request->upgrade,
-              "");
+    EXPECT_EQ(
+        Checked("GET /", "Host: a\r\nConnection: upgrade\r\nUpgrade: " + std::string(h2c) + "\r\n").request->upgrade,
+        "");
   }
   EXPECT_EQ(Checked::old("GET /", "Connection: upgrade\r\nUpgrade: websocket\r\n").request->upgrade, "");
 }
@@ -176,8 +177,9 @@ TEST(Responses, WithTwoMeaningsAreRefused) {
 
 TEST(Trailers, NeverFrameRouteOrAuthenticate) {
   const auto may = [](std::string_view name) { return mayBeTrailer({name, "x", headerIdOf(name)}); };
-  for (const std::string_view name : {"Content-Length", "transfer-encoding", "HOST", "Authorization", "Cookie", "Trailer",
-                                      "Expect", "Connection", "TE", "Upgrade", "X-Forwarded-For", "Forwarded"}) {
+  for (const std::string_view name :
+       {"Content-Length", "transfer-encoding", "HOST", "Authorization", "Cookie", "Trailer", "Expect", "Connection",
+        "TE", "Upgrade", "X-Forwarded-For", "Forwarded"}) {
     EXPECT_FALSE(may(name)) << name;
   }
   for (const std::string_view name : {"X-Checksum", "grpc-status", "Server-Timing"}) EXPECT_TRUE(may(name)) << name;

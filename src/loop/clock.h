@@ -10,8 +10,8 @@ namespace remora::loop {
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual Instant now() const = 0;          // monotonic
-  virtual int64_t wallNanos() const = 0;    // since 1970, UTC
+  virtual Instant now() const = 0;        // monotonic
+  virtual int64_t wallNanos() const = 0;  // since 1970, UTC
 };
 
 class SystemClock final : public Clock {

@@ -28,7 +28,8 @@ TEST(Faults, AreReadFromText) {
 }
 
 TEST(Faults, NonsenseIsSaidSo) {
-  for (const std::string_view text : {"recv", "recv:x:EIO", "recv:1:NOPE", "mkdir:1:EIO", "send:1:short=x", "recv:0:EIO"}) {
+  for (const std::string_view text :
+       {"recv", "recv:x:EIO", "recv:1:NOPE", "mkdir:1:EIO", "send:1:short=x", "recv:0:EIO"}) {
     std::string problem;
     EXPECT_TRUE(parseFaults(text, problem).empty()) << text;
     EXPECT_NE(problem, "") << text;

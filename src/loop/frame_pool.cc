@@ -31,7 +31,9 @@ struct FramePool {
 
 constinit thread_local FramePool pool{};
 
-size_t classOf(size_t bytes) { return (bytes + kStep - 1) / kStep; }
+size_t classOf(size_t bytes) {
+  return (bytes + kStep - 1) / kStep;
+}
 
 }  // namespace
 
@@ -63,6 +65,8 @@ void giveFrame(void* frame, size_t bytes) noexcept {
   own.free[cls] = free_frame;
 }
 
-FrameCounts frameCounts() { return pool.counts; }
+FrameCounts frameCounts() {
+  return pool.counts;
+}
 
 }  // namespace remora::loop

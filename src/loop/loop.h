@@ -18,8 +18,8 @@ class Loop {
  public:
   Loop(Clock& clock, std::unique_ptr<Poller> poller);
 
-  Instant now() const { return now_; }                  // as of this turn
-  Instant readClock() { return now_ = clock_.now(); }   // exact; also moves now()
+  Instant now() const { return now_; }                 // as of this turn
+  Instant readClock() { return now_ = clock_.now(); }  // exact; also moves now()
   Clock& clock() { return clock_; }
   RunQueue& queue() { return queue_; }
   Timers& timers() { return timers_; }
@@ -31,7 +31,9 @@ class Loop {
 
   // Until stop().
   void run();
-  void stop() { mailbox_.post([this] { stopped_ = true; }); }
+  void stop() {
+    mailbox_.post([this] { stopped_ = true; });
+  }
   // One round: due timers and queued work, then events. Sleeps at most until `most` (0: not at all).
   void turn(Deadline most);
 

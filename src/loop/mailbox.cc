@@ -37,7 +37,9 @@ void Mailbox::post(Message message) {
   }
 }
 
-void Mailbox::onEvents(uint32_t) { queue_.post(*this); }
+void Mailbox::onEvents(uint32_t) {
+  queue_.post(*this);
+}
 
 void Mailbox::run() {
   std::vector<Message> taken;

@@ -12,7 +12,9 @@ EpollPoller::EpollPoller(Sys& sys) : sys_(sys), epoll_(epoll_create1(EPOLL_CLOEX
   check(epoll_ >= 0, "the system gives an epoll descriptor at start");
 }
 
-EpollPoller::~EpollPoller() { ::close(epoll_); }
+EpollPoller::~EpollPoller() {
+  ::close(epoll_);
+}
 
 bool EpollPoller::add(int fd, Pollable& pollable, uint32_t events) {
   epoll_event event{};

@@ -17,13 +17,21 @@ ssize_t Sys::send(int fd, const void* data, size_t bytes, int flags) {
 ssize_t Sys::sendmsg(int fd, const msghdr* message, int flags) {
   return ::syscall(SYS_sendmsg, fd, message, flags);
 }
-int Sys::socket(int domain, int type, int protocol) { return ::socket(domain, type, protocol); }
-int Sys::connect(int fd, const sockaddr* address, socklen_t length) { return ::connect(fd, address, length); }
+int Sys::socket(int domain, int type, int protocol) {
+  return ::socket(domain, type, protocol);
+}
+int Sys::connect(int fd, const sockaddr* address, socklen_t length) {
+  return ::connect(fd, address, length);
+}
 int Sys::accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
   return ::accept4(fd, address, length, flags);
 }
-int Sys::shutdown(int fd, int how) { return ::shutdown(fd, how); }
-int Sys::close(int fd) { return ::close(fd); }
+int Sys::shutdown(int fd, int how) {
+  return ::shutdown(fd, how);
+}
+int Sys::close(int fd) {
+  return ::close(fd);
+}
 int Sys::epollWait(int epoll, epoll_event* events, int most, int timeout_ms) {
   return ::epoll_wait(epoll, events, most, timeout_ms);
 }

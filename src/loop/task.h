@@ -143,7 +143,9 @@ template <class T>
 AsResult<T> asResult(Task<T> task) {
   return {std::move(task)};
 }
-inline WaitAsResult asResult(Wait&& wait) { return {wait}; }
+inline WaitAsResult asResult(Wait&& wait) {
+  return {wait};
+}
 
 template <class T>
 class [[nodiscard]] Task {

@@ -17,7 +17,9 @@ struct Bell final : Timer {
   std::function<void()> ring;
 };
 
-Deadline at(int64_t nanos) { return Deadline::at(Instant{nanos}); }
+Deadline at(int64_t nanos) {
+  return Deadline::at(Instant{nanos});
+}
 
 TEST(Timers, NeverMeansNotArmed) {
   Timers timers;

@@ -35,14 +35,14 @@ enum class ClientFin : uint8_t {
 
 // Bounds on what a client controls. Every default is documented in docs/configuration.md.
 struct Limits {
-  Bytes head = 64_KiB;               // request line and headers together; the same bound holds for responses
-  uint32_t header_count = 100;       // fields in a head; also in trailers
-  Bytes target = 8_KiB;              // request target
-  Bytes trailers = 8_KiB;            // trailer section
-  Bytes chunk_extensions = 4_KiB;    // chunk extensions of one body together
+  Bytes head = 64_KiB;                   // request line and headers together; the same bound holds for responses
+  uint32_t header_count = 100;           // fields in a head; also in trailers
+  Bytes target = 8_KiB;                  // request target
+  Bytes trailers = 8_KiB;                // trailer section
+  Bytes chunk_extensions = 4_KiB;        // chunk extensions of one body together
   uint64_t requests_per_connection = 0;  // 0: no limit
-  uint32_t connections = 0;          // downstream connections of the process; 0: three quarters of the descriptors
-  uint32_t host_bytes = 255;         // Host header
+  uint32_t connections = 0;              // downstream connections of the process; 0: three quarters of the descriptors
+  uint32_t host_bytes = 255;             // Host header
 
   bool operator==(const Limits&) const = default;
 };
@@ -57,15 +57,15 @@ struct Timeouts {
 };
 
 struct HttpOptions {
-  bool edge = false;           // overwrite X-Forwarded-Proto and -Host, drop fields that alias forwarding ones
-  uint32_t trusted_hops = 0;   // how many X-Forwarded-For entries from the right remora itself believes
-  bool forwarded = false;      // also append to Forwarded (RFC 7239)
+  bool edge = false;               // overwrite X-Forwarded-Proto and -Host, drop fields that alias forwarding ones
+  uint32_t trusted_hops = 0;       // how many X-Forwarded-For entries from the right remora itself believes
+  bool forwarded = false;          // also append to Forwarded (RFC 7239)
   std::optional<std::string> via;  // pseudonym to add to Via; nothing when absent
-  bool request_id = true;      // create X-Request-Id when the request has none
-  bool trace_context = true;   // create or continue W3C traceparent
+  bool request_id = true;          // create X-Request-Id when the request has none
+  bool trace_context = true;       // create or continue W3C traceparent
   ClientFin client_fin = ClientFin::kCancel;
-  bool merge_slashes = true;   // "//" counts as "/" in paths
-  std::string route_table;     // name of the RouteTable; may arrive later (warming)
+  bool merge_slashes = true;  // "//" counts as "/" in paths
+  std::string route_table;    // name of the RouteTable; may arrive later (warming)
 
   bool operator==(const HttpOptions&) const = default;
 };
@@ -77,12 +77,12 @@ struct TcpOptions {  // bytes relayed as they are, for a later issue; carried so
 };
 
 struct ChainMatch {
-  uint16_t destination_port = 0;                  // 0: any
-  std::vector<std::string> destination_cidrs;     // empty: any
-  std::vector<std::string> server_names;          // SNI; empty: any
-  std::string transport;                          // "tls", "raw_buffer" or empty for any
-  std::vector<std::string> application_protocols; // ALPN; empty: any
-  std::vector<std::string> source_cidrs;          // empty: any
+  uint16_t destination_port = 0;                   // 0: any
+  std::vector<std::string> destination_cidrs;      // empty: any
+  std::vector<std::string> server_names;           // SNI; empty: any
+  std::string transport;                           // "tls", "raw_buffer" or empty for any
+  std::vector<std::string> application_protocols;  // ALPN; empty: any
+  std::vector<std::string> source_cidrs;           // empty: any
 
   bool operator==(const ChainMatch&) const = default;
 };
@@ -102,10 +102,10 @@ struct Listener {
   std::string name;
   Direction direction = Direction::kInbound;
   SocketAddress address;
-  bool bind = true;                       // false: reached only by hand-off from another listener
+  bool bind = true;  // false: reached only by hand-off from another listener
   bool use_original_destination = false;
   uint32_t backlog = 4096;
-  uint32_t unix_mode = 0660;              // permissions of a Unix socket
+  uint32_t unix_mode = 0660;  // permissions of a Unix socket
   Limits limits;
   Timeouts timeouts;
   std::vector<Chain> chains;

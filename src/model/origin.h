@@ -15,9 +15,10 @@ struct Origin {
   bool operator==(const Origin&) const = default;
 };
 
-// "routes[3].match.path in shop.yaml line 41", or just the path when there is no file.
+// "routes[3].match.path in shop.yaml line 41"; without the line or the file when there is none.
 inline std::string describe(const Origin& origin) {
   if (origin.file.empty()) return origin.path;
+  if (origin.line == 0) return origin.path + " in " + origin.file;
   return origin.path + " in " + origin.file + " line " + std::to_string(origin.line);
 }
 

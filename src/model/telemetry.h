@@ -16,14 +16,14 @@ struct AccessLog {
   enum class Format : uint8_t { kJson, kText };
   Origin origin;
   Sink sink = Sink::kNone;
-  std::string path;             // kFile, kSyslogUnix
-  SocketAddress address;        // kSyslogUdp
+  std::string path;       // kFile, kSyslogUnix
+  SocketAddress address;  // kSyslogUdp
   Format format = Format::kJson;
-  std::string text;             // template with %{field}; only for kText
+  std::string text;                 // template with %{field}; only for kText
   std::vector<std::string> fields;  // kJson: names in order; empty: the default set
-  Bytes buffer = 64_KiB;        // a core's buffer; at least one line
-  Milliseconds flush{1'000};    // longest that a line waits in the buffer
-  Bytes queue = 4_MiB;          // bytes waiting for a slow sink before lines are dropped and counted
+  Bytes buffer = 64_KiB;            // a core's buffer; at least one line
+  Milliseconds flush{1'000};        // longest that a line waits in the buffer
+  Bytes queue = 4_MiB;              // bytes waiting for a slow sink before lines are dropped and counted
 
   bool operator==(const AccessLog&) const = default;
 };

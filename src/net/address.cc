@@ -156,7 +156,9 @@ uint16_t Address::port() const {
   return family() == AF_INET6 ? ntohs(storage_.ip6.sin6_port) : 0;
 }
 
-bool Address::isLoopback() const { return isUnix() || peerOf(get()).isLoopback(); }
+bool Address::isLoopback() const {
+  return isUnix() || peerOf(get()).isLoopback();
+}
 
 std::string Address::text() const {
   if (!isUnix()) {

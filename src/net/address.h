@@ -50,7 +50,7 @@ class Address {
   int family() const { return storage_.ip4.sin_family; }
   bool isUnix() const { return family() == AF_UNIX; }
   uint16_t port() const;
-  bool isLoopback() const;  // true for Unix sockets too
+  bool isLoopback() const;   // true for Unix sockets too
   std::string text() const;  // as model::toText
   bool operator==(const Address& other) const;
 

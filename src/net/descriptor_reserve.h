@@ -23,6 +23,8 @@ inline void reserveDescriptors(uint64_t limit) {
 }
 
 // Descriptors are given out from the lowest: one in the reserve means that all others are in use.
-inline bool isReserved(int fd) { return fd >= detail::first_reserved.load(std::memory_order_relaxed); }
+inline bool isReserved(int fd) {
+  return fd >= detail::first_reserved.load(std::memory_order_relaxed);
+}
 
 }  // namespace remora::net

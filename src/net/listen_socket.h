@@ -56,7 +56,7 @@ class Acceptor final : loop::Pollable, loop::Runnable, loop::Timer {
   void tellExhausted(int error);
   void shedWaiting();
 
-  static constexpr int kAcceptsATurn = 64;  // so that new connections can't starve running ones
+  static constexpr int kAcceptsATurn = 64;         // so that new connections can't starve running ones
   static constexpr Milliseconds kRetryAfter{100};  // descriptors come back with the next connection that ends
   static constexpr std::chrono::seconds kTellEvery{1};
   loop::Loop& loop_;

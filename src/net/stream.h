@@ -27,8 +27,8 @@ struct IoResult {
 
 // What the transport can prove about a connection that ended.
 struct TransportProof {
-  bool is_closed = false;        // the peer acknowledges nothing any more
-  uint64_t acknowledged = 0;     // bytes of ours that reached the peer's host since the connection began
+  bool is_closed = false;     // the peer acknowledges nothing any more
+  uint64_t acknowledged = 0;  // bytes of ours that reached the peer's host since the connection began
 };
 
 class Stream {

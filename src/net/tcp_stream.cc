@@ -72,7 +72,9 @@ IoResult TcpStream::write(std::span<const iovec> pieces) {
   return {static_cast<size_t>(n), static_cast<size_t>(n) < wanted ? EAGAIN : 0};
 }
 
-void TcpStream::shutdownWrite() { sys_.shutdown(fd_, SHUT_WR); }
+void TcpStream::shutdownWrite() {
+  sys_.shutdown(fd_, SHUT_WR);
+}
 
 void TcpStream::resetOnClose() {
   const linger at_once{1, 0};
@@ -128,8 +130,8 @@ Result<std::unique_ptr<Stream>> TcpConnector::connect(const Address& address) {
     sys_.close(fd);
     return std::unexpected(failure);
   }
-  auto stream = std::make_unique<TcpStream>(
-      loop_, sys_, fd, connected ? TcpStream::State::kConnected : TcpStream::State::kConnecting);
+  auto stream = std::make_unique<TcpStream>(loop_, sys_, fd,
+                                            connected ? TcpStream::State::kConnected : TcpStream::State::kConnecting);
   if (!stream->isRegistered()) return fail(Reason::kNoDescriptors, Reached::kNo, errno);
   return stream;
 }

@@ -18,38 +18,38 @@ struct ExchangeRecord {
   Instant start;                 // monotonic
   uint32_t generation = 0;       // of the Snapshot that decided
   bool inbound = true;
-  uint8_t http_minor = 1;        // HTTP/1.x of the request
+  uint8_t http_minor = 1;  // HTTP/1.x of the request
   std::string_view listener;
-  std::string_view remote;       // "10.0.0.7:41822" or "unix"
+  std::string_view remote;  // "10.0.0.7:41822" or "unix"
   std::string_view local;
-  std::string_view client;       // the address that remora believes: `remote`, or by trusted_hops
+  std::string_view client;  // the address that remora believes: `remote`, or by trusted_hops
   std::string_view method;
   std::string_view scheme;
   std::string_view host;
-  std::string_view target;       // as received
-  std::string_view path;         // normalised
+  std::string_view target;  // as received
+  std::string_view path;    // normalised
   std::string_view user_agent;
   std::string_view referer;
   std::string_view request_id;
-  std::string_view trace_id;     // 32 hex digits, empty without trace context
+  std::string_view trace_id;  // 32 hex digits, empty without trace context
   std::string_view span_id;
 
   // Written by decisions and attempts.
   std::string_view route;
   std::string_view service;
-  std::string_view endpoint;     // "10.1.2.3:8080"
+  std::string_view endpoint;  // "10.1.2.3:8080"
   uint8_t attempts = 0;
-  bool reused = false;           // the last attempt went over a pooled connection
+  bool reused = false;  // the last attempt went over a pooled connection
   bool upgraded = false;
 
   // Written at the end.
-  uint16_t status = 0;           // as sent to the client; 0 when nothing was sent
+  uint16_t status = 0;  // as sent to the client; 0 when nothing was sent
   Reason reason = Reason::kOk;
-  int32_t detail = 0;            // errno or a number for the reason's sentence
-  uint64_t bytes_received = 0;   // request body
-  uint64_t bytes_sent = 0;       // response body
-  Duration duration{0};          // head read .. last byte sent
-  Duration upstream{0};          // request sent .. response head; 0 without a response
+  int32_t detail = 0;           // errno or a number for the reason's sentence
+  uint64_t bytes_received = 0;  // request body
+  uint64_t bytes_sent = 0;      // response body
+  Duration duration{0};         // head read .. last byte sent
+  Duration upstream{0};         // request sent .. response head; 0 without a response
 
   Trail trail;
 

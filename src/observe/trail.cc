@@ -6,10 +6,10 @@ namespace remora::observe {
 
 std::string_view nameOf(Outcome outcome) {
   static constexpr std::array<std::string_view, static_cast<size_t>(Outcome::kCount)> kNames = {
-      "received",   "host_matched", "route_matched",   "no_route_matched", "cluster_chosen",
-      "redirected", "answered",     "endpoint_chosen", "connected",        "reused",
-      "sent",       "attempt_failed", "replayed",      "responded",        "upgraded",
-      "refused",    "failed",       "completed",       "dropped"};
+      "received",   "host_matched",   "route_matched",   "no_route_matched", "cluster_chosen",
+      "redirected", "answered",       "endpoint_chosen", "connected",        "reused",
+      "sent",       "attempt_failed", "replayed",        "responded",        "upgraded",
+      "refused",    "failed",         "completed",       "dropped"};
   const auto index = static_cast<size_t>(outcome);
   return index < kNames.size() ? kNames[index] : "unknown";
 }

@@ -20,25 +20,25 @@ struct RuleId {
 
 // What was decided. The argument's meaning stands beside each. Append only: numbers are shown by /recent as names.
 enum class Outcome : uint16_t {
-  kReceived,         // rule: the listener; argument: exchanges before it on its connection
-  kHostMatched,      // argument: 0 exact, 1 suffix wildcard, 2 any
-  kRouteMatched,     // argument: routes looked at before it
-  kNoRouteMatched,   // argument: routes looked at
-  kClusterChosen,    // argument: index in a weighted split
-  kRedirected,       // argument: status
-  kAnswered,         // argument: status of a direct answer
-  kEndpointChosen,   // argument: endpoint's index in the set
-  kConnected,        // a fresh connection; argument: attempt from 1
-  kReused,           // a pooled connection; argument: attempt from 1
-  kSent,             // request head handed to the kernel
-  kAttemptFailed,    // argument: Reason
-  kReplayed,         // the request is sent again, since that is safe; argument: attempts so far
-  kResponded,        // response head arrived; argument: status
-  kUpgraded,         // became a tunnel; argument: status
-  kRefused,          // validation refused the request; argument: Reason
-  kFailed,           // remora answers by itself or cuts; argument: Reason
-  kCompleted,        // last byte sent; argument: status
-  kDropped,          // stands for entries lost to overflow; argument: how many
+  kReceived,        // rule: the listener; argument: exchanges before it on its connection
+  kHostMatched,     // argument: 0 exact, 1 suffix wildcard, 2 any
+  kRouteMatched,    // argument: routes looked at before it
+  kNoRouteMatched,  // argument: routes looked at
+  kClusterChosen,   // argument: index in a weighted split
+  kRedirected,      // argument: status
+  kAnswered,        // argument: status of a direct answer
+  kEndpointChosen,  // argument: endpoint's index in the set
+  kConnected,       // a fresh connection; argument: attempt from 1
+  kReused,          // a pooled connection; argument: attempt from 1
+  kSent,            // request head handed to the kernel
+  kAttemptFailed,   // argument: Reason
+  kReplayed,        // the request is sent again, since that is safe; argument: attempts so far
+  kResponded,       // response head arrived; argument: status
+  kUpgraded,        // became a tunnel; argument: status
+  kRefused,         // validation refused the request; argument: Reason
+  kFailed,          // remora answers by itself or cuts; argument: Reason
+  kCompleted,       // last byte sent; argument: status
+  kDropped,         // stands for entries lost to overflow; argument: how many
   kCount,
 };
 

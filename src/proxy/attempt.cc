@@ -32,9 +32,9 @@ Result<std::string_view> buildHead(Exchange& exchange) {
   const model::Route& route = exchange.plan.route();
   const model::HttpOptions& options = exchange.listener->http;
   const model::Direction direction = exchange.listener->source->direction;
-  const Result<std::string_view> target = route::outgoingTarget(
-      exchange.plan.choice, direction, {.path = request.path, .raw_path = request.raw_path},
-      exchange.targetMemory(static_cast<size_t>(exchange.limits().target.count) + 256));
+  const Result<std::string_view> target =
+      route::outgoingTarget(exchange.plan.choice, direction, {.path = request.path, .raw_path = request.raw_path},
+                            exchange.targetMemory(static_cast<size_t>(exchange.limits().target.count) + 256));
   if (!target) return target;
   std::array<char, net::kPeerTextMax> ip_text;
   std::array<char, net::kPeerTextMax + 4> quoted_ip;
@@ -146,7 +146,9 @@ loop::Task<void> passInterim(Exchange& exchange, const http::Response& response)
   co_return loop::done;
 }
 
-bool isInterim(const http::RawResponse& raw) { return raw.status < 200 && raw.status != 101; }
+bool isInterim(const http::RawResponse& raw) {
+  return raw.status < 200 && raw.status != 101;
+}
 
 // Passes interim heads on, from the one that was just parsed (`length` bytes) to the first that is final or incomplete.
 // Leaves the bytes from there on in exchange.response_bytes; returns the length of the final head, or 0.
@@ -204,8 +206,8 @@ loop::Task<http::Response> readResponse(Exchange& exchange) {
 
 // An end without a response on a used connection: did the application get the request? EOF, and not a reset (a close
 // with unread bytes resets, and the application may have read the head), with a connection that is closed and
-// acknowledged nothing new proves that it didn't. The reset that answers our bytes may still be on its way: it is waited
-// for a moment.
+// acknowledged nothing new proves that it didn't. The reset that answers our bytes may still be on its way: it is
+// waited for a moment.
 loop::Task<Failure> classifyEnd(Exchange& exchange, Failure failure, uint64_t sent_before) {
   constexpr Duration kResetAway = Milliseconds(200);
   if (failure.reason != Reason::kUpstreamClosed || exchange.response_begun || !exchange.record.reused) {

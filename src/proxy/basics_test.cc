@@ -96,8 +96,7 @@ TEST(Basics, ChunkedBodiesAndTrailersGoBothWays) {
   EXPECT_TRUE(request.ends_with("\r\n\r\n8\r\nhelloabc\r\n0\r\nX-Sum: 8\r\n\r\n")) << request;
   world.app().put("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-T: 1\r\n\r\n");
   world.settle();
-  EXPECT_EQ(client->take(),
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-T: 1\r\n\r\n");
+  EXPECT_EQ(client->take(), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-T: 1\r\n\r\n");
   EXPECT_EQ(world.last().bytes_received, 8u);
   EXPECT_EQ(world.last().bytes_sent, 2u);
 }
@@ -164,8 +163,8 @@ TEST(Basics, InterimResponsesArePassedOnButNotToHttp10) {
   world.settle();
   EXPECT_EQ(client->take(), "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + std::string(kOk));
   auto old = world.client();
-  const std::string answer = world.exchange(*old, "GET / HTTP/1.0\r\n\r\n",
-                                            "HTTP/1.1 103 Early Hints\r\n\r\n" + std::string(kOk));
+  const std::string answer =
+      world.exchange(*old, "GET / HTTP/1.0\r\n\r\n", "HTTP/1.1 103 Early Hints\r\n\r\n" + std::string(kOk));
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 200")) << answer;
 }
 

@@ -56,9 +56,13 @@ void Connection::becomeIdle() {
   core_.loop().arm(*this, (*core_.snapshot())->listeners[listener_->plan].source->timeouts.idle);
 }
 
-void Connection::onTaskEnd() { core_.loop().post(*this); }
+void Connection::onTaskEnd() {
+  core_.loop().post(*this);
+}
 
-void Connection::onTime() { core_.remove(*this); }
+void Connection::onTime() {
+  core_.remove(*this);
+}
 
 void Connection::cancelSoon(Reason reason) {
   if (cancel_reason_ == Reason::kOk) cancel_reason_ = reason;  // kOk: just look again whether the client is there

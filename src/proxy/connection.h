@@ -35,9 +35,9 @@ class Connection final : loop::Runnable, loop::TaskOwner, loop::Timer {
   void unlink();
 
  private:
-  void run() override;        // something happened, or the serving task ended
+  void run() override;  // something happened, or the serving task ended
   void onTaskEnd() override;
-  void onTime() override;     // idle for too long, or no request after accept
+  void onTime() override;  // idle for too long, or no request after accept
   loop::Task<void> serve(Exchange& exchange);
   void startServing();
   void becomeIdle();

@@ -19,7 +19,9 @@ Core::Core(Parts parts)
       head_space_(head_memory_.get(), kHeadSpaceBytes),
       recent_(std::make_unique<RecentRing>(0)) {}
 
-Core::~Core() { closeAll(); }
+Core::~Core() {
+  closeAll();
+}
 
 void Core::adoptSnapshot(snapshot::SnapshotPtr snapshot, std::shared_ptr<net::LogSink> sink) {
   std::unordered_map<std::string, Ref<upstream::ClusterState>> clusters;
@@ -127,7 +129,7 @@ void Core::serve(std::unique_ptr<net::Stream> stream, const net::Peer& peer, con
   auto* connection = new Connection(*this, std::move(stream), peer, known->second);
   connection->linkBefore(first_);
   first_ = connection;
-  connection_count_.store(connections() + 1, std::memory_order_relaxed);
+  connection_count_.fetch_add(1, std::memory_order_relaxed);
   metrics_.downstream_accepted.add();
   metrics_.downstream_active.add();
   connection->start();
@@ -137,7 +139,7 @@ void Core::remove(Connection& connection) {
   if (first_ == &connection) first_ = connection.next();
   connection.unlink();
   delete &connection;
-  connection_count_.store(connections() - 1, std::memory_order_relaxed);
+  connection_count_.fetch_sub(1, std::memory_order_relaxed);
   metrics_.downstream_active.sub();
   metrics_.downstream_closed.add();
 }

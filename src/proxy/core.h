@@ -1,5 +1,6 @@
-// Everything that one core needs to serve: its loop, its view of the configuration, its connections, pools, counters and
-// memory. Cores share nothing on the path of a request. Belongs to its loop's thread; others speak to it by mailbox.
+// Everything that one core needs to serve: its loop, its view of the configuration, its connections, pools, counters
+// and memory. Cores share nothing on the path of a request. Belongs to its loop's thread; others speak to it by
+// mailbox.
 #pragma once
 
 #include <atomic>
@@ -50,6 +51,9 @@ class Core {
   // Takes a fresh connection over.
   void serve(std::unique_ptr<net::Stream> stream, const net::Peer& peer, const std::string& listener);
   void remove(Connection& connection);
+  // A connection that is on its way here counts as one of ours already, so that a burst spreads evenly. Any thread.
+  void expectConnection() { connection_count_.fetch_add(1, std::memory_order_relaxed); }
+  void noteArrival() { connection_count_.fetch_sub(1, std::memory_order_relaxed); }
 
   // Draining: answers carry Connection: close, and connections that were quiet for `quiet` are closed.
   void startDraining() { is_draining_ = true; }

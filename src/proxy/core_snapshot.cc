@@ -26,8 +26,8 @@ observe::RequestSeries& CoreSnapshot::series(const snapshot::ListenerPlan& liste
   observe::RequestSeries*& found = series.slots[slot];
   if (!found) {
     const bool inbound = listener.source->direction == model::Direction::kInbound;
-    observe::SeriesLabels labels{inbound ? observe::Direction::kInbound : observe::Direction::kOutbound,
-                                 listener.source->name, {}, {}};
+    observe::SeriesLabels labels{
+        inbound ? observe::Direction::kInbound : observe::Direction::kOutbound, listener.source->name, {}, {}};
     if (route) {
       labels.route = route->source->name;
       if (route->forward) labels.service = route->forward->clusters[member].cluster;

@@ -17,7 +17,7 @@ struct Plan {
   enum class Action : uint8_t { kForward, kRedirect, kAnswer };
   Action action = Action::kForward;
   route::RouteChoice choice;
-  uint32_t member = 0;   // of the route's split
+  uint32_t member = 0;                                // of the route's split
   uint32_t cluster = snapshot::Snapshot::kNoCluster;  // position in the Snapshot's clusters
   Milliseconds timeout{0};
   Milliseconds idle_timeout{0};

@@ -17,8 +17,8 @@ using observe::Outcome;
 
 loop::Task<void> proxyExchange(Core& core, Exchange& exchange) {
   co_await exchange.checkRequest();
-  exchange.plan = co_await decide(**exchange.snapshot, *exchange.listener, exchange.request, exchange.facts(),
-                                  exchange.record);
+  exchange.plan =
+      co_await decide(**exchange.snapshot, *exchange.listener, exchange.request, exchange.facts(), exchange.record);
   exchange.series = &exchange.snapshot->series(*exchange.listener, exchange.plan.choice.route, exchange.plan.member);
   if (exchange.plan.action != Plan::Action::kForward) {
     co_await answerHere(exchange);
@@ -34,10 +34,11 @@ loop::Task<void> proxyExchange(Core& core, Exchange& exchange) {
   co_return loop::done;
 }
 
-Exchange::Exchange(Core& owner)
-    : core(owner), response_parser({}), uploads(owner.loop()), parser_({}) {}
+Exchange::Exchange(Core& owner) : core(owner), response_parser({}), uploads(owner.loop()), parser_({}) {}
 
-Exchange::~Exchange() { uploads.cancel(); }
+Exchange::~Exchange() {
+  uploads.cancel();
+}
 
 void Exchange::attach(Connection& from) {
   connection = &from;
@@ -47,8 +48,8 @@ void Exchange::attach(Connection& from) {
   timeouts_ = source.timeouts;
   const http::HeadLimits head{static_cast<size_t>(limits_.head.count), limits_.header_count,
                               static_cast<size_t>(limits_.target.count)};
-  parser_ = http::H1RequestParser(head, std::move(parser_));
-  response_parser = http::H1ResponseParser(head, std::move(response_parser));
+  parser_.setLimits(head);
+  response_parser.setLimits(head);
   filled_ = head_length_ = next_at_ = 0;
 }
 
@@ -62,6 +63,7 @@ Result<Exchange::HeadRead> Exchange::readHead() {
     }
     const net::IoResult read = connection->stream().read(freeSpace());
     filled_ += read.bytes;
+    is_fresh_ = false;
     if (read.bytes == 0) return read.isBlocked() ? HeadRead::kWait : HeadRead::kNothing;
   }
 }
@@ -115,13 +117,11 @@ void Exchange::begin(uint64_t earlier_requests) {
 Result<void> Exchange::checkRequest() {
   const http::RawRequest& raw = parser_.request();
   request.method = http::methodOf(raw.method);  // also a refusal of HEAD has no body
-  for (const http::Field& field : raw.headers) {
-    if (field.id == http::HeaderId::kUserAgent) record.user_agent = field.value;
-    if (field.id == http::HeaderId::kReferer) record.referer = field.value;
-    if (field.id == http::HeaderId::kHost) record.host = field.value;
-    if (field.id == http::HeaderId::kXRequestId) record.request_id = field.value;
-  }
-  storage_.resize(std::max(storage_.size(), raw.target.size() + raw.headers.valueOf(http::HeaderId::kHost).size()));
+  record.user_agent = raw.headers.valueOf(http::HeaderId::kUserAgent);
+  record.referer = raw.headers.valueOf(http::HeaderId::kReferer);
+  record.host = raw.headers.valueOf(http::HeaderId::kHost);
+  record.request_id = raw.headers.valueOf(http::HeaderId::kXRequestId);
+  if (storage_.size() < raw.target.size() + record.host.size()) storage_.resize(raw.target.size() + record.host.size());
   Result<http::Request> checked = http::validateRequest(raw, listener->request_policy, storage_);
   if (!checked) {
     record.decide(Outcome::kRefused, {}, static_cast<uint16_t>(checked.error().reason), core.now());
@@ -175,13 +175,8 @@ void Exchange::ensureRequestId() {
 std::string_view Exchange::traceparentToSend() {
   if (!listener->http.trace_context) return {};
   if (!record.trace_id.empty()) return traceparent_.view();
-  const http::Field* received = nullptr;
-  bool several = false;
-  for (const http::Field& field : *request.headers) {
-    if (field.id != http::HeaderId::kTraceparent) continue;
-    several |= received != nullptr;
-    received = &field;
-  }
+  const http::Field* const received = request.headers->find(http::HeaderId::kTraceparent);
+  const bool several = request.headers->isRepeated(http::HeaderId::kTraceparent);
   const auto parent = received && !several ? observe::parseTraceparent(received->value) : std::nullopt;
   trace_continues_ = parent.has_value();
   traceparent_.assign(parent ? core.ids().continueTrace(*parent) : core.ids().newTrace());
@@ -190,7 +185,9 @@ std::string_view Exchange::traceparentToSend() {
   return traceparent_.view();
 }
 
-Facts Exchange::facts() { return {.client = client, .random = core.ids().next(), .now = core.now()}; }
+Facts Exchange::facts() {
+  return {.client = client, .random = core.ids().next(), .now = core.now()};
+}
 
 bool Exchange::cancelsOnFin() const {
   if (!is_checked_ || is_tunnel || !isRequestRead()) return false;  // whoever reads will see the end
@@ -278,6 +275,7 @@ void Exchange::endUnanswered(Reason reason) {
 }
 
 bool Exchange::nextRequest() {
+  if (is_fresh_) return false;
   uploads.cancel();
   lease = {};
   endpoint = {};
@@ -308,6 +306,7 @@ bool Exchange::nextRequest() {
   trace_continues_ = false;
   tunnel_received = 0;
   head_length_ = next_at_ = 0;
+  is_fresh_ = filled_ == 0;
   return filled_ > 0;
 }
 

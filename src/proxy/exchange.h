@@ -75,27 +75,27 @@ class Exchange {
   Ref<CoreSnapshot> snapshot;
   const snapshot::ListenerPlan* listener = nullptr;
   http::Request request;
-  net::Peer client;                           // as believed
+  net::Peer client;  // as believed
   std::optional<http::H1Body> request_body;
   observe::ExchangeRecord record;
   observe::RequestSeries* series = nullptr;
 
   // proxyExchange()
   Plan plan;
-  Deadline deadline = Deadline::never();      // of the whole exchange
+  Deadline deadline = Deadline::never();  // of the whole exchange
 
   // attempt()
   enum class Upload : uint8_t { kNone, kRunning, kDone, kFailed };
   Upload upload = Upload::kNone;
   Failure upload_failure;
-  Ref<upstream::EndpointState> endpoint;      // of the last attempt: the record's text lives there
+  Ref<upstream::EndpointState> endpoint;  // of the last attempt: the record's text lives there
   upstream::Lease lease;
   std::optional<http::H1Writer> upload_writer;
   http::H1ResponseParser response_parser;
-  std::string response_bytes;                 // of a head that came in pieces
-  std::span<char> response_rest;              // what came with the response head, until the next wait
-  bool response_begun = false;                // at least one byte of a response was seen
-  bool continue_sent = false;                 // a 100 went to the client
+  std::string response_bytes;     // of a head that came in pieces
+  std::span<char> response_rest;  // what came with the response head, until the next wait
+  bool response_begun = false;    // at least one byte of a response was seen
+  bool continue_sent = false;     // a 100 went to the client
   Instant sent_at{0};
 
   // relay(), reply()
@@ -103,11 +103,11 @@ class Exchange {
   std::optional<http::H1Writer> answer;
   bool head_sent = false;
   bool is_tunnel = false;
-  uint64_t tunnel_received = 0;               // bytes of the client
-  bool keeps_connection = false;              // the downstream connection goes on after this
-  bool needs_linger = false;                  // unread bytes of the client may be on their way
+  uint64_t tunnel_received = 0;   // bytes of the client
+  bool keeps_connection = false;  // the downstream connection goes on after this
+  bool needs_linger = false;      // unread bytes of the client may be on their way
 
-  loop::TaskScope uploads;                    // at most one; last, so that it goes first
+  loop::TaskScope uploads;  // at most one; last, so that it goes first
 
  private:
   std::span<char> freeSpace();
@@ -116,23 +116,24 @@ class Exchange {
 
   static constexpr size_t kBufferBytes = 16 << 10;
 
-  std::unique_ptr<char[]> buffer_;            // head, then what came of the body, then what was pipelined
+  std::unique_ptr<char[]> buffer_;  // head, then what came of the body, then what was pipelined
   size_t capacity_ = 0;
   size_t filled_ = 0;
   size_t head_length_ = 0;
-  size_t next_at_ = 0;                        // first byte that belongs to the next request
+  size_t next_at_ = 0;  // first byte that belongs to the next request
   http::H1RequestParser parser_;
   model::Limits limits_;
   model::Timeouts timeouts_;
-  std::string storage_;                       // lower-case host, normalised path
+  std::string storage_;  // lower-case host, normalised path
   std::string target_memory_;
-  std::string names_;                         // after releaseSnapshot()
+  std::string names_;  // after releaseSnapshot()
   std::array<char, net::kPeerTextMax> remote_text_;
   std::array<char, net::kPeerTextMax> client_text_;
   observe::RequestId request_id_;
   observe::Traceparent traceparent_;
   bool trace_continues_ = false;
-  bool is_checked_ = false;                   // `request` is valid
+  bool is_checked_ = false;  // `request` is valid
+  bool is_fresh_ = false;    // nothing was read since it was made ready for the next request
 };
 
 // The heart: what happens to one request, in order. Fails with what went wrong; Connection::serve answers that.

@@ -44,6 +44,33 @@ void writeVia(const http::Headers& headers, uint8_t minor, std::string_view pseu
   out.put("\r\n");
 }
 
+// Passes received lines on. Neighbours that are kept go in one copy: most of a head does.
+class KeptLines {
+ public:
+  explicit KeptLines(HeadWriter& out) : out_(out) {}
+  ~KeptLines() { flush(); }
+
+  void keep(const Field& field) {
+    if (field.line_bytes == 0) {
+      flush();
+      out_.field(field.name, field.value);
+      return;
+    }
+    if (run_.data() + run_.size() != field.name.data()) flush();
+    if (run_.empty()) run_ = {field.name.data(), 0};
+    run_ = {run_.data(), run_.size() + field.line_bytes};
+  }
+  // Before anything else is written.
+  void flush() {
+    out_.put(run_);
+    run_ = {};
+  }
+
+ private:
+  HeadWriter& out_;
+  std::string_view run_;
+};
+
 // One request on its way; the steps stand in the order in which the fields appear.
 class RequestHead {
  public:
@@ -56,6 +83,7 @@ class RequestHead {
     out_.put(how_.target);
     out_.put(" HTTP/1.1\r\n");
     for (const Field& field : *request_.headers) writeReceived(field);
+    kept_.flush();
     if (!wrote_host_) out_.field("Host", how_.host);
     if (request_.body.framing != Framing::kNone && !wrote_framing_) {
       writeFraming(request_.body.framing, request_.body.length, out_);
@@ -76,12 +104,15 @@ class RequestHead {
         if (how_.options.edge && aliasesForwardingField(field.name)) return;
         break;
       case Id::kHost:
-        out_.field(field.name, how_.host);
         wrote_host_ = true;
+        if (how_.host.data() == field.value.data()) return kept_.keep(field);
+        kept_.flush();
+        out_.field(field.name, how_.host);
         return;
       case Id::kContentLength:
       case Id::kTransferEncoding:
         // Validated to be one and unambiguous; written anew so that no odd spelling goes on.
+        kept_.flush();
         if (!wrote_framing_) writeFraming(request_.body.framing, request_.body.length, out_);
         wrote_framing_ = true;
         return;
@@ -113,7 +144,7 @@ class RequestHead {
     }
     if (isHopByHop(field, nominated_)) return;
     if (!how_.changes.isEmpty() && isChanged(field.name, how_.changes)) return;
-    out_.field(field.name, field.value);
+    kept_.keep(field);
   }
 
   // Whether remora writes a field of its own: what the route sets or removes is the route's to say.
@@ -138,7 +169,8 @@ class RequestHead {
     }
     if (how_.direction == model::Direction::kInbound || how_.options.edge) {
       if (!has_proto_ && adds("x-forwarded-proto")) out_.field("X-Forwarded-Proto", request_.scheme);
-      if (!has_host_ && !request_.host.empty() && adds("x-forwarded-host")) out_.field("X-Forwarded-Host", request_.host);
+      if (!has_host_ && !request_.host.empty() && adds("x-forwarded-host"))
+        out_.field("X-Forwarded-Host", request_.host);
     }
     if (how_.options.forwarded && adds("forwarded")) writeForwardedField();
   }
@@ -162,6 +194,7 @@ class RequestHead {
   const http::Request& request_;
   const RequestForwarding& how_;
   HeadWriter& out_;
+  KeptLines kept_{out_};
   Nominations nominated_;
   bool wrote_host_ = false;
   bool wrote_framing_ = false;
@@ -190,8 +223,10 @@ void writeResponseHead(const http::Response& response, const ResponseForwarding&
   writeStatusLine(response, out);
   const Nominations nominated(*response.headers);
   bool wrote_framing = false;
+  KeptLines kept(out);
   for (const Field& field : *response.headers) {
     if (field.id == Id::kContentLength || field.id == Id::kTransferEncoding) {
+      kept.flush();
       // Without a body they describe what a GET would have got (RFC 9110 section 8.6); a 204 has nothing to describe.
       if (!how.has_body && field.id == Id::kContentLength && response.status != 204) out.field(field.name, field.value);
       if (how.has_body && !wrote_framing) writeFraming(how.framing, how.length, out);
@@ -201,8 +236,9 @@ void writeResponseHead(const http::Response& response, const ResponseForwarding&
     if (field.id == Id::kVia && how.options.via) continue;
     if (isHopByHop(field, nominated)) continue;
     if (!how.changes.isEmpty() && isChanged(field.name, how.changes)) continue;
-    out.field(field.name, field.value);
+    kept.keep(field);
   }
+  kept.flush();
   if (how.has_body && !wrote_framing) writeFraming(how.framing, how.length, out);
   switch (how.connection) {
     case Connection::kSilent:
@@ -234,6 +270,7 @@ void writeInterimHead(const http::Response& response, HeadWriter& out) {
 }
 
 Nominations::Nominations(const http::Headers& headers) : headers_(headers) {
+  if (!headers.find(Id::kConnection)) return;
   for (const Field& field : headers) {
     if (field.id != Id::kConnection) continue;
     any_ |= !ascii::equalsIgnoreCase(field.value, "keep-alive") && !ascii::equalsIgnoreCase(field.value, "close");

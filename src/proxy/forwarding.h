@@ -17,13 +17,13 @@ struct RequestForwarding {
   const model::HttpOptions& options;
   const model::HeaderChanges& changes;
   model::Direction direction;
-  std::string_view target;      // as route/rewrite.h gave it
-  std::string_view host;        // the Host to send
-  std::string_view peer_ip;     // text of the downstream address; empty when it is not to be appended
+  std::string_view target;        // as route/rewrite.h gave it
+  std::string_view host;          // the Host to send
+  std::string_view peer_ip;       // text of the downstream address; empty when it is not to be appended
   std::string_view peer_port_ip;  // as Forwarded writes it: quoted and bracketed for IPv6
-  std::string_view request_id;  // to send; empty: none
-  std::string_view traceparent; // to send; empty: leave trace headers as they are
-  bool keep_tracestate = true;  // the received traceparent was valid
+  std::string_view request_id;    // to send; empty: none
+  std::string_view traceparent;   // to send; empty: leave trace headers as they are
+  bool keep_tracestate = true;    // the received traceparent was valid
 };
 
 // The request head for an HTTP/1.1 upstream. The body is framed as it arrived (chunked or by its length).
@@ -32,10 +32,10 @@ void writeRequestHead(const http::Request& request, const RequestForwarding& how
 struct ResponseForwarding {
   const model::HttpOptions& options;
   const model::HeaderChanges& changes;
-  http::Framing framing;      // towards the client
-  uint64_t length = 0;        // of kLength
+  http::Framing framing;  // towards the client
+  uint64_t length = 0;    // of kLength
   enum class Connection : uint8_t { kSilent, kClose, kKeepAlive, kUpgrade } connection = Connection::kSilent;
-  bool has_body = true;       // false: framing fields of the response describe what is not sent (HEAD, 304)
+  bool has_body = true;  // false: framing fields of the response describe what is not sent (HEAD, 304)
 };
 
 void writeResponseHead(const http::Response& response, const ResponseForwarding& how, HeadWriter& out);
@@ -54,8 +54,8 @@ class Nominations {
   bool any_ = false;  // more than "close" and "keep-alive", which name no field
 };
 
-// Whether the field goes from hop to hop only, by itself or because it is nominated. Framing, Host and what a proxy adds
-// can't be nominated away.
+// Whether the field goes from hop to hop only, by itself or because it is nominated. Framing, Host and what a proxy
+// adds can't be nominated away.
 bool isHopByHop(const http::Field& field, const Nominations& nominated);
 
 // "x_forwarded_for" and the like: an application that maps '_' to '-' would take them for the real ones.

@@ -1,5 +1,5 @@
-// Bytes that were made to confuse: nothing ambiguous reaches the other side, the connection they came on is not believed
-// any further, and the next client is served.
+// Bytes that were made to confuse: nothing ambiguous reaches the other side, the connection they came on is not
+// believed any further, and the next client is served.
 #include <gtest/gtest.h>
 
 #include "proxy/test_support.h"
@@ -50,8 +50,9 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x4\r\n\r\nabcd", 400, Reason::kBadFraming},
         Refused{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\nabcd", 400, Reason::kBadFraming},
         Refused{"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n", 400, Reason::kBadFraming},
-        Refused{"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-                400, Reason::kBadFraming},
+        Refused{
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400, Reason::kBadFraming},
         Refused{"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n", 400, Reason::kBadFraming},
         Refused{"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\n", 400, Reason::kBadFraming},
         Refused{"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501,
@@ -81,11 +82,13 @@ TEST(HostileRequests, BoundsOnAHeadAreKept) {
   const std::pair<std::string, Reason> cases[] = {
       {"GET /" + std::string(9000, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n", Reason::kTargetTooLong},
       {"GET / HTTP/1.1\r\nHost: a\r\nx: " + std::string(70'000, 'a') + "\r\n\r\n", Reason::kHeadTooLarge},
-      {"GET / HTTP/1.1\r\nHost: a\r\n" + [] {
-         std::string many;
-         for (int i = 0; i < 101; ++i) many += "x: y\r\n";
-         return many;
-       }() + "\r\n",
+      {"GET / HTTP/1.1\r\nHost: a\r\n" +
+           [] {
+             std::string many;
+             for (int i = 0; i < 101; ++i) many += "x: y\r\n";
+             return many;
+           }() +
+           "\r\n",
        Reason::kTooManyHeaders}};
   for (const auto& [request, reason] : cases) {
     World world;
@@ -142,7 +145,8 @@ TEST(HostileRequests, BytesBehindAnUpgradeThatWasRefusedAreARequest) {
 TEST(HostileRequests, AnUpgradeToCleartextHttp2IsNotPassedOn) {
   World world;
   auto client = world.client();
-  client->put("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n\r\n");
+  client->put(
+      "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n\r\n");
   const std::string request = world.toApp();
   EXPECT_FALSE(has(request, "pgrade")) << request;
   EXPECT_FALSE(has(request, "HTTP2")) << request;

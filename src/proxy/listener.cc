@@ -24,8 +24,8 @@ void Listeners::adopt(const snapshot::Snapshot& snapshot, const BoundSockets& so
     if (const auto known = acceptors_.find(address); known != acceptors_.end()) entry = std::move(known->second);
     if (!entry) entry = std::make_unique<Entry>();
     entry->listener = plan.source->name;
-    entry->connections_most = plan.source->limits.connections ? plan.source->limits.connections
-                                                              : defaultConnectionsMost();
+    entry->connections_most =
+        plan.source->limits.connections ? plan.source->limits.connections : defaultConnectionsMost();
     if (!entry->acceptor) {
       Entry* const self = entry.get();
       entry->acceptor = std::make_unique<net::Acceptor>(
@@ -33,7 +33,8 @@ void Listeners::adopt(const snapshot::Snapshot& snapshot, const BoundSockets& so
           [this, self](int fd, const net::Peer& peer) { accept(*self, fd, peer); },
           [this, self](int error) {
             log_.warn("listener", "listener {}: new connections are shed: {}; raise the descriptor limit (ulimit -n)",
-                      self->listener, error == EMFILE || error == ENFILE ? "no descriptor is left" : "no memory is left");
+                      self->listener,
+                      error == EMFILE || error == ENFILE ? "no descriptor is left" : "no memory is left");
           });
     }
     entry->acceptor->countShed(targets_[0].core->metrics().downstream_shed);
@@ -44,13 +45,14 @@ void Listeners::adopt(const snapshot::Snapshot& snapshot, const BoundSockets& so
 
 void Listeners::accept(Entry& entry, int fd, const net::Peer& peer) {
   if (net::isReserved(fd)) {
-    shed(fd);
-    log_.warn("listener", "listener {}: new connections are shed: no descriptor is left; raise the descriptor limit (ulimit -n)",
+    shed(fd, noDescriptorsReply());
+    log_.warn("listener",
+              "listener {}: new connections are shed: no descriptor is left; raise the descriptor limit (ulimit -n)",
               entry.listener);
     return;
   }
   if (connectionsOfAll() >= entry.connections_most) {
-    shed(fd);
+    shed(fd, overloadedReply());
     log_.warn("listener", "listener {}: connections are shed: limits.connections ({}) is reached", entry.listener,
               entry.connections_most);
     return;
@@ -61,15 +63,16 @@ void Listeners::accept(Entry& entry, int fd, const net::Peer& peer) {
     if (stream->isRegistered()) target.core->serve(std::move(stream), peer, entry.listener);
     return;
   }
+  target.core->expectConnection();
   target.loop->mailbox().post([target, fd, peer, listener = entry.listener, &sys = sys_] {
+    target.core->noteArrival();
     auto stream = std::make_unique<net::TcpStream>(*target.loop, sys, fd, net::TcpStream::State::kConnected);
     if (stream->isRegistered()) target.core->serve(std::move(stream), peer, listener);
   });
 }
 
-void Listeners::shed(int fd) {
+void Listeners::shed(int fd, std::string_view reply) {
   targets_[0].core->metrics().downstream_shed.add();
-  const std::string_view reply = overloadedReply();
   (void)sys_.send(fd, reply.data(), reply.size(), MSG_NOSIGNAL);
   sys_.close(fd);
 }

@@ -39,11 +39,11 @@ class Listeners {
  private:
   struct Entry {
     std::unique_ptr<net::Acceptor> acceptor;
-    std::string listener;   // its name
+    std::string listener;  // its name
     size_t connections_most = 0;
   };
   void accept(Entry& entry, int fd, const net::Peer& peer);
-  void shed(int fd);
+  void shed(int fd, std::string_view reply);
   size_t connectionsOfAll() const;
   Target& leastLoaded();
 

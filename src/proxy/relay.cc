@@ -52,8 +52,7 @@ void settleLease(Exchange& exchange, const http::Response& response, bool has_su
   if (has_surplus) exchange.core.metrics().glitches_upstream.add();
   const bool is_whole = exchange.request.body.framing != Framing::kLength ||
                         exchange.upload_writer->payloadBytes() == exchange.request.body.length;
-  const bool is_clean =
-      response.keep_alive && !has_surplus && is_whole && exchange.upload == Exchange::Upload::kDone;
+  const bool is_clean = response.keep_alive && !has_surplus && is_whole && exchange.upload == Exchange::Upload::kDone;
   if (is_clean && !lease.stream().hasHangup()) {
     lease.keep();
   }
@@ -75,8 +74,8 @@ Result<Moved> relayWhatIsThere(http::H1Body& from, http::H1Writer& to) {
       return *through ? Moved::kInputMissing : Moved::kOutputFull;
     }
     const bool is_last = pull->state == http::Pull::State::kLast;
-    const Result<bool> through = to.push(pull->data, is_last ? http::End::kLast : http::End::kMore,
-                                         is_last ? &from.trailers() : nullptr);
+    const Result<bool> through =
+        to.push(pull->data, is_last ? http::End::kLast : http::End::kMore, is_last ? &from.trailers() : nullptr);
     if (!through) return std::unexpected(through.error());
     if (!*through) return Moved::kOutputFull;
     if (is_last) return Moved::kAll;

@@ -17,7 +17,7 @@ struct RelayTerms {
 
 // Why moving stopped.
 enum class Moved : uint8_t {
-  kAll,           // the body's end is with the kernel
+  kAll,  // the body's end is with the kernel
   kInputMissing,
   kOutputFull,    // what doesn't fit is kept by the writer
   kEnoughForNow,  // both sides keep up: other connections want their turn

@@ -18,34 +18,62 @@ enum class BodyKind : uint8_t { kJson, kText, kGrpc };
 
 std::string_view phraseOf(uint16_t status) {
   switch (status) {
-    case 200: return "OK";
-    case 201: return "Created";
-    case 202: return "Accepted";
-    case 204: return "No Content";
-    case 301: return "Moved Permanently";
-    case 302: return "Found";
-    case 303: return "See Other";
-    case 307: return "Temporary Redirect";
-    case 308: return "Permanent Redirect";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 408: return "Request Timeout";
-    case 410: return "Gone";
-    case 414: return "URI Too Long";
-    case 417: return "Expectation Failed";
-    case 418: return "I'm a teapot";
-    case 429: return "Too Many Requests";
-    case 431: return "Request Header Fields Too Large";
-    case 500: return "Internal Server Error";
-    case 501: return "Not Implemented";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    case 505: return "HTTP Version Not Supported";
-    default: return "";
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 202:
+      return "Accepted";
+    case 204:
+      return "No Content";
+    case 301:
+      return "Moved Permanently";
+    case 302:
+      return "Found";
+    case 303:
+      return "See Other";
+    case 307:
+      return "Temporary Redirect";
+    case 308:
+      return "Permanent Redirect";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
+    case 410:
+      return "Gone";
+    case 414:
+      return "URI Too Long";
+    case 417:
+      return "Expectation Failed";
+    case 418:
+      return "I'm a teapot";
+    case 429:
+      return "Too Many Requests";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
+    case 502:
+      return "Bad Gateway";
+    case 503:
+      return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
+    case 505:
+      return "HTTP Version Not Supported";
+    default:
+      return "";
   }
 }
 
@@ -81,9 +109,10 @@ std::string bodyOf(const Exchange& exchange, const ReasonRow& row, BodyKind kind
     return fmt::format("{} {}\nremora: {} ({})\nrequest id: {}\n", row.status, phraseOf(row.status), row.sentence,
                        row.token, id);
   }
-  return fmt::format("{{\"type\":\"about:blank\",\"title\":\"{}\",\"status\":{},\"detail\":\"{}\",\"reason\":\"{}\","
-                     "\"request_id\":\"{}\"}}\n",
-                     phraseOf(row.status), row.status, jsonText(row.sentence), row.token, jsonText(id));
+  return fmt::format(
+      "{{\"type\":\"about:blank\",\"title\":\"{}\",\"status\":{},\"detail\":\"{}\",\"reason\":\"{}\","
+      "\"request_id\":\"{}\"}}\n",
+      phraseOf(row.status), row.status, jsonText(row.sentence), row.token, jsonText(id));
 }
 
 struct Reply {
@@ -203,12 +232,20 @@ loop::Task<void> answerHere(Exchange& exchange) {
     exchange.record.decide(Outcome::kAnswered, exchange.plan.choice.route->rule, reply.status, exchange.core.now());
   }
   for (const auto* changes : {&route.response_headers.set, &route.response_headers.add}) {
-    for (const auto& [name, value] : *changes) fmt::format_to(std::back_inserter(reply.fields), "{}: {}\r\n", name, value);
+    for (const auto& [name, value] : *changes)
+      fmt::format_to(std::back_inserter(reply.fields), "{}: {}\r\n", name, value);
   }
   exchange.keeps_connection = exchange.mayKeepConnection();
   exchange.needs_linger = !exchange.keeps_connection && !exchange.isRequestRead();
   co_await send(exchange, std::move(reply));
   co_return loop::done;
+}
+
+std::string_view noDescriptorsReply() {
+  return "HTTP/1.1 503 Service Unavailable\r\nProxy-Status: remora; error=proxy_internal_error; "
+         "details=\"no_descriptors\"\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 61\r\nConnection: "
+         "close\r\nRetry-After: 1\r\n\r\n"
+         "remora: no file descriptor is left (no_descriptors); later..\n";
 }
 
 std::string_view overloadedReply() {

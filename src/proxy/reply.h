@@ -1,6 +1,6 @@
 // Everything that remora answers by itself, in one file: failures, redirects, direct answers. A reply describes itself:
-// status, Proxy-Status (RFC 9209) and a small body with the reason, a sentence and the request id. What would reveal the
-// inside (addresses, names of services) stays in the log and in /recent. Belongs to one core.
+// status, Proxy-Status (RFC 9209) and a small body with the reason, a sentence and the request id. What would reveal
+// the inside (addresses, names of services) stays in the log and in /recent. Belongs to one core.
 #pragma once
 
 #include "base/result.h"
@@ -17,5 +17,6 @@ loop::Task<void> answerHere(Exchange& exchange);
 
 // For a connection that can't be served at all: a complete response, to be written at once and closed.
 std::string_view overloadedReply();
+std::string_view noDescriptorsReply();
 
 }  // namespace remora::proxy

@@ -28,7 +28,8 @@ Next nextAfter(Exchange& exchange, const Failure& failure, const upstream::Clust
     return Next::kGiveUp;
   }
   if (isConnectFailure(failure.reason)) {
-    return failure.reached == Reached::kNo && cluster.endpoints().size() > 1 ? Next::kOtherEndpoint : Next::kGiveUp;
+    const bool has_untried = exchange.record.attempts < cluster.endpoints().size();
+    return failure.reached == Reached::kNo && has_untried ? Next::kOtherEndpoint : Next::kGiveUp;
   }
   const bool ended = failure.reason == Reason::kUpstreamClosed || failure.reason == Reason::kUpstreamReset;
   if (!ended || !exchange.record.reused) return Next::kGiveUp;

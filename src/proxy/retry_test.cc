@@ -1,5 +1,5 @@
-// When a request is sent again, and when never: the race in which an application closes an idle connection just as it is
-// used must not reach the client, and nothing may be executed twice.
+// When a request is sent again, and when never: the race in which an application closes an idle connection just as it
+// is used must not reach the client, and nothing may be executed twice.
 #include <gtest/gtest.h>
 
 #include "proxy/test_support.h"

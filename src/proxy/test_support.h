@@ -39,8 +39,12 @@ inline model::Config basicConfig() {
   config.clusters.emplace_back().name = "app";
   return config;
 }
-inline model::HttpOptions& httpOf(model::Config& config) { return *config.listeners[0].default_chain.http; }
-inline model::Route& routeOf(model::Config& config, size_t i = 0) { return config.route_tables[0].hosts[0].routes[i]; }
+inline model::HttpOptions& httpOf(model::Config& config) {
+  return *config.listeners[0].default_chain.http;
+}
+inline model::Route& routeOf(model::Config& config, size_t i = 0) {
+  return config.route_tables[0].hosts[0].routes[i];
+}
 
 // Connects to applications as it is told; whoever isn't told anything is accepted at once.
 class ScriptedConnector final : public net::Connector {
@@ -173,7 +177,9 @@ inline int statusOf(std::string_view response) {
   if (!response.starts_with("HTTP/1.1 ") || response.size() < 12) return 0;
   return std::atoi(std::string(response.substr(9, 3)).c_str());
 }
-inline bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+inline bool has(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
 inline size_t countOf(std::string_view text, std::string_view part) {
   size_t count = 0;
   for (size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + part.size())) ++count;

@@ -96,8 +96,8 @@ loop::Task<void> tunnel(Exchange& exchange, http::Response response) {
   exchange.uploads.cancel();
   exchange.uploads.start(
       pumpUpload({client, upstream, core.scratch(), stall, &exchange.tunnel_received}, std::move(first_up), upload));
-  const Result<void> down = co_await loop::asResult(
-      pump({upstream, client, core.scratch(), stall, &exchange.record.bytes_sent}, {}));
+  const Result<void> down =
+      co_await loop::asResult(pump({upstream, client, core.scratch(), stall, &exchange.record.bytes_sent}, {}));
   // Half-closed: the client may still send until it is done itself.
   if (down) co_await loop::SignalWait(upload.ended);
   exchange.uploads.cancel();

@@ -19,7 +19,9 @@ void* operator new(size_t size) {
   if (memory == nullptr) std::abort();
   return memory;
 }
-void* operator new(size_t size, const std::nothrow_t&) noexcept { return operator new(size); }
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  return operator new(size);
+}
 void operator delete(void* memory) noexcept {
   std::free(memory);
 }

@@ -122,6 +122,8 @@ Lease::~Lease() {
   metrics_->upstream_active.sub();
 }
 
-void Lease::keep() { endpoint_->pool.give(std::move(connection_)); }
+void Lease::keep() {
+  endpoint_->pool.give(std::move(connection_));
+}
 
 }  // namespace remora::upstream

@@ -60,7 +60,7 @@ class ClusterState : public RefCounted<ClusterState> {
   model::PoolOptions pool_;
   EndpointSetPtr set_;
   std::vector<Ref<EndpointState>> endpoints_;
-  Candidates preferred_;  // those of the lowest priority
+  Candidates preferred_;       // those of the lowest priority
   uint64_t total_weight_ = 0;  // of preferred_
 };
 

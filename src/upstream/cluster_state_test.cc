@@ -20,7 +20,8 @@ class ClusterStateTest : public testing::Test {
   }
   static Endpoint endpoint(int last, uint32_t weight = 1, uint32_t priority = 0) {
     const model::SocketAddress address{model::SocketAddress::Kind::kIp, "10.0.0." + std::to_string(last), 80};
-    return {.address = *net::Address::of(address), .text = model::toText(address), .weight = weight, .priority = priority};
+    return {
+        .address = *net::Address::of(address), .text = model::toText(address), .weight = weight, .priority = priority};
   }
   void adopt(std::vector<Endpoint> endpoints) {
     state_.adopt(std::make_shared<EndpointSet>(EndpointSet{++version_, std::move(endpoints), false}));

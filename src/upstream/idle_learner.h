@@ -33,7 +33,7 @@ class IdleLearner {
  private:
   // Shorter ones are an application that closes after each answer without saying so, or one that stops.
   static constexpr Duration kShortest = Milliseconds(20);
-  static constexpr Duration kMargin = Milliseconds(100);     // more than a scheduler's delay on a busy host
+  static constexpr Duration kMargin = Milliseconds(100);  // more than a scheduler's delay on a busy host
   static constexpr Duration kForget = std::chrono::minutes(10);
 
   Duration candidate_{0};

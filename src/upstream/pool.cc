@@ -16,7 +16,9 @@ void Connection::run() {
   if (pool_) pool_->dropEnded(*this);
 }
 
-Pool::~Pool() { closeAll(); }
+Pool::~Pool() {
+  closeAll();
+}
 
 std::unique_ptr<Connection> Pool::take() {
   while (!idle_.empty()) {
@@ -69,9 +71,8 @@ void Pool::armForOldest() {
 void Pool::onTime() {
   const Instant now = loop_.now();
   const Duration usable = learner_.usable(options_.idle, now);
-  const auto first_usable = std::find_if(idle_.begin(), idle_.end(), [&](const std::unique_ptr<Connection>& c) {
-    return now - c->idle_since_ < usable;
-  });
+  const auto first_usable = std::find_if(
+      idle_.begin(), idle_.end(), [&](const std::unique_ptr<Connection>& c) { return now - c->idle_since_ < usable; });
   const auto retired = first_usable - idle_.begin();
   idle_.erase(idle_.begin(), first_usable);
   metrics_.upstream_idle.sub(retired);

@@ -176,8 +176,8 @@ def test_the_accept_queue_is_emptied_before_the_end(start_remora, start_server):
     remora.send_signal(signal.SIGTERM)
     remora.send_signal(signal.SIGCONT)
     for client in clients:
-        response = client.read_response()
-        assert response.body == b"ok" and response.has_token("Connection", "close")
+        # The first ones may be answered before the signal is seen; then the connection ends by being quiet.
+        assert client.read_response().body == b"ok"
         assert client.is_closed_by_peer()
         client.close()
     assert remora.process.wait(20) == 0

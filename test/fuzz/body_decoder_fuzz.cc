@@ -1,5 +1,5 @@
-// BodyDecoder over any bytes: cut anywhere it gives the same payload, end, trailers and refusals; a length is kept to the
-// byte; and a chunked body that it takes is what a second, simple reader of RFC 9112 section 7.1 makes of it.
+// BodyDecoder over any bytes: cut anywhere it gives the same payload, end, trailers and refusals; a length is kept to
+// the byte; and a chunked body that it takes is what a second, simple reader of RFC 9112 section 7.1 makes of it.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -68,7 +68,8 @@ std::optional<std::string> readPlainly(std::string_view bytes, size_t& length) {
     if (line_end == std::string_view::npos) return std::nullopt;
     const std::string_view line = bytes.substr(0, line_end);
     const std::string_view digits = line.substr(0, line.find(';'));
-    if (digits.empty() || digits.size() > 15 || line.find_first_of("\r\n") != std::string_view::npos) return std::nullopt;
+    if (digits.empty() || digits.size() > 15 || line.find_first_of("\r\n") != std::string_view::npos)
+      return std::nullopt;
     if (digits.find_first_not_of("0123456789abcdefABCDEF") != std::string_view::npos) return std::nullopt;
     const uint64_t size = std::strtoull(std::string(digits).c_str(), nullptr, 16);
     bytes.remove_prefix(line_end + 2);

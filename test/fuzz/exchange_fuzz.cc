@@ -1,5 +1,5 @@
-// Whole exchanges through a Core in virtual time: any bytes from the client and from the application, cut anywhere, with
-// closes, resets, time, full buffers and reloads between. Judged by another reader (strict_http.h):
+// Whole exchanges through a Core in virtual time: any bytes from the client and from the application, cut anywhere,
+// with closes, resets, time, full buffers and reloads between. Judged by another reader (strict_http.h):
 //   what the application receives is a sequence of valid requests, each of which the client did send, body and all;
 //   what the client receives is a sequence of valid responses, no more than it may expect;
 //   nothing leaks, and in the end nothing is left.
@@ -25,7 +25,7 @@ using proxy::test::World;
 struct Talk {
   std::string from_client;
   std::string to_client;
-  std::vector<std::string> to_apps;    // by connection
+  std::vector<std::string> to_apps;  // by connection
   std::vector<std::string> from_apps;
   bool client_was_cut = false;
 };
@@ -38,12 +38,13 @@ struct Talk {
 // One run of the input.
 class Play {
  public:
-  Play() : world_([](model::Config& config) {
-             config.telemetry.recent = 4;
-             proxy::test::httpOf(config).via = "remora";
-             proxy::test::routeOf(config).timeout = std::chrono::minutes(1);
-             config.clusters[0].pool.max_idle = 2;
-           }) {
+  Play()
+      : world_([](model::Config& config) {
+          config.telemetry.recent = 4;
+          proxy::test::httpOf(config).via = "remora";
+          proxy::test::routeOf(config).timeout = std::chrono::minutes(1);
+          config.clusters[0].pool.max_idle = 2;
+        }) {
     client_ = world_.client();
   }
 
@@ -65,10 +66,14 @@ class Play {
  private:
   void step(uint8_t operation, std::string_view bytes, uint8_t number) {
     switch (operation % 16) {
-      case 0: case 1: case 2:
+      case 0:
+      case 1:
+      case 2:
         sendAsClient(bytes);
         break;
-      case 3: case 4: case 5:
+      case 3:
+      case 4:
+      case 5:
         sendAsApp(bytes);
         break;
       case 6:
@@ -195,7 +200,8 @@ void checkApps(const Talk& talk, const std::vector<strict::Message>& sent, uint6
       if (verdict == strict::Verdict::kNothing) break;  // cut in its head: the connection ended
       ++received;
       if (!isOfClient(request, sent)) complain("the client never sent this", talk.to_apps[i]);
-      if (request.count("connection") && request.value("connection") != "Upgrade") complain("hop by hop", talk.to_apps[i]);
+      if (request.count("connection") && request.value("connection") != "Upgrade")
+        complain("hop by hop", talk.to_apps[i]);
       if (may_tunnel && request.count("upgrade")) break;
       if (!request.is_complete) break;
     }

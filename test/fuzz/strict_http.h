@@ -14,7 +14,7 @@ namespace strict {
 struct Message {
   std::string start;  // its first line
   std::string body;
-  bool is_complete = false;    // head and body
+  bool is_complete = false;  // head and body
   bool ends_with_close = false;
   std::vector<std::pair<std::string, std::string>> fields;  // names in lower case
 
@@ -67,11 +67,14 @@ inline Verdict readFields(std::string_view& bytes, Message& message) {
   }
 }
 
-// False: broken. An incomplete body leaves is_complete false.
+// False: broken. An incomplete body takes all there is and leaves is_complete false.
 inline bool readChunks(std::string_view& bytes, Message& message, bool may_extend) {
   for (;;) {
     const size_t end = bytes.find("\r\n");
-    if (end == std::string_view::npos) return true;
+    if (end == std::string_view::npos) {
+      bytes = {};
+      return true;
+    }
     std::string_view digits = bytes.substr(0, end);
     if (may_extend) digits = digits.substr(0, digits.find(';'));
     if (digits.empty() || digits.size() > 15) return false;
@@ -80,13 +83,17 @@ inline bool readChunks(std::string_view& bytes, Message& message, bool may_exten
     bytes.remove_prefix(end + 2);
     if (size == 0) break;
     message.body += bytes.substr(0, size);
-    if (bytes.size() < size + 2) return true;
+    if (bytes.size() < size + 2) {
+      bytes = {};
+      return true;
+    }
     if (bytes.substr(size, 2) != "\r\n") return false;
     bytes.remove_prefix(size + 2);
   }
   Message trailers;
   const Verdict verdict = readFields(bytes, trailers);
   message.is_complete = verdict == Verdict::kMessage;
+  if (!message.is_complete) bytes = {};
   return verdict != Verdict::kBroken;
 }
 
@@ -162,7 +169,8 @@ inline Verdict readResponse(std::string_view& bytes, std::string_view to, Messag
   if (status < 100 || status > 599) return Verdict::kBroken;
   if (status < 200 || status == 204 || status == 304 || to == "HEAD") {
     message.is_complete = true;
-    const bool frames = message.count("transfer-encoding") || ((status < 200 || status == 204) && message.count("content-length"));
+    const bool has_no_length = status < 200 || status == 204;
+    const bool frames = message.count("transfer-encoding") || (has_no_length && message.count("content-length"));
     return frames ? Verdict::kBroken : Verdict::kMessage;
   }
   return readBody(bytes, message, Unframed::kUntilClose, false) ? Verdict::kMessage : Verdict::kBroken;

@@ -1,5 +1,5 @@
-// validateRequest over every head that the parser takes, with no byte more storage than it asks for: what it lets through
-// has one meaning only. What is said twice (host, framing, target) agrees.
+// validateRequest over every head that the parser takes, with no byte more storage than it asks for: what it lets
+// through has one meaning only. What is said twice (host, framing, target) agrees.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>

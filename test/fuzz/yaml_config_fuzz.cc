@@ -1,4 +1,5 @@
-// Any text: never throws, never crashes; what is accepted is written out as YAML that is accepted again and says the same.
+// Any text: never throws, never crashes; what is accepted is written out as YAML that is accepted again and says the
+// same.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

@@ -81,3 +81,10 @@ def test_docs_need_links_headings_and_paths(tree):
     other = "## Two words\n[gone](c.md) [a](../README.md#none) `tools/none.py`\n```\n[no](none.md)\n```\n"
     errors = check_docs.check(tree({"README.md": page, "docs/b.md": other, "src/base/x.h": ""}))
     assert len(errors) == 3 and all(error.startswith("docs/b.md:2: ") for error in errors)
+
+
+def test_docs_name_tests_that_exist(tree):
+    page = "`Suite.Name` `test_gone`\n`Suite.Gone` `test_here` `Reason.kOther`\n"
+    files = {"README.md": page, "src/a/b_test.cc": "TEST_P(Suite,\n       Name) {\n", "test/c.py": "def test_here():\n"}
+    errors = check_docs.check(tree(files))
+    assert errors == ["README.md:1: no test is named test_gone", "README.md:2: no test is named Suite.Gone"]
