@@ -151,6 +151,15 @@ def test_an_id_and_a_trace_are_continued(start_server, start_remora):
     assert lines[0]["request_id"] == "mine" and lines[0]["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
 
 
+@pytest.mark.parametrize("length, is_kept", [(128, True), (129, False), (4000, False)])
+def test_a_request_id_that_would_only_fill_logs_is_replaced(length, is_kept, start_server, start_remora):
+    server = start_server()
+    remora = start_remora({"inbound": [inbound(server)]})
+    with RawClient(remora.port) as client:
+        client.get(headers=f"X-Request-Id: {'a' * length}\r\n")
+    assert (server.requests[0].get("X-Request-Id") == "a" * length) == is_kept
+
+
 def test_a_listener_that_cannot_be_bound_says_why(start_server, start_remora):
     server = start_server()
     with pytest.raises(AssertionError, match="another process listens there"):

@@ -54,6 +54,21 @@ def test_a_malformed_response_is_502_and_its_connection_is_not_reused(broken, re
     assert len(server.connections[0].requests) == 1
 
 
+def test_interim_answers_without_end_are_cut(remora_before, start_server):
+    def hints(count):
+        def script(connection):
+            connection.read_request()
+            connection.send("HTTP/1.1 103 Early Hints\r\n\r\n" * count + answer("at last"))
+
+        return script
+
+    with RawClient(remora_before(start_server(hints(100))).port) as client:
+        response = client.get()
+        assert len(response.interim) == 100 and response.body == b"at last"
+    with RawClient(remora_before(start_server(hints(101))).port) as client:
+        assert client.get().status == 502
+
+
 def test_bytes_behind_an_answer_are_never_the_next_answer(remora_before, start_server):
     def answers_too_much(connection):
         connection.read_request()
