@@ -65,9 +65,9 @@ void Listeners::accept(Entry& entry, int fd, const net::Peer& peer) {
   }
   target.core->expectConnection();
   target.loop->mailbox().post([target, fd, peer, listener = entry.listener, &sys = sys_] {
-    target.core->noteArrival();
     auto stream = std::make_unique<net::TcpStream>(*target.loop, sys, fd, net::TcpStream::State::kConnected);
     if (stream->isRegistered()) target.core->serve(std::move(stream), peer, listener);
+    target.core->noteArrival();  // last: a drain that counts connections must see this one all the time
   });
 }
 
