@@ -106,6 +106,16 @@ Acceptor::~Acceptor() {
 }
 
 void Acceptor::run() {
+  // More may wait and no further edge will come for it.
+  if (acceptSome() == Queue::kMore) loop_.arm(*this, Duration(1));
+}
+
+void Acceptor::acceptAll() {
+  while (acceptSome() == Queue::kMore) {
+  }
+}
+
+Acceptor::Queue Acceptor::acceptSome() {
   for (int i = 0; i < kAcceptsATurn; ++i) {
     sockaddr_storage address;
     socklen_t length = sizeof address;
@@ -116,16 +126,15 @@ void Acceptor::run() {
       on_accept_(fd, peerOf(where));
       continue;
     }
-    if (errno == EAGAIN) return;
+    if (errno == EAGAIN) return Queue::kEmpty;
     if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO) continue;
     // EMFILE, ENFILE, ENOBUFS, ENOMEM: shed what waits rather than let clients hang, and try again soon.
     tellExhausted(errno);
     shedWaiting();
     loop_.arm(*this, kRetryAfter);
-    return;
+    return Queue::kExhausted;
   }
-  // More may wait and no further edge will come for it.
-  loop_.arm(*this, Duration(1));
+  return Queue::kMore;
 }
 
 void Acceptor::tellExhausted(int error) {

@@ -44,7 +44,7 @@ class Acceptor final : loop::Pollable, loop::Runnable, loop::Timer {
            OnExhausted on_exhausted);
   ~Acceptor();
   // Accepts what waits in the queue, at once.
-  void acceptAll() { run(); }
+  void acceptAll();
   const BoundSocket& socket() const { return *socket_; }
   // Each connection that was closed for want of descriptors or memory is counted there; it must outlive this.
   void countShed(observe::Counter& counter) { shed_ = &counter; }
@@ -52,6 +52,8 @@ class Acceptor final : loop::Pollable, loop::Runnable, loop::Timer {
  private:
   void onEvents(uint32_t) override { loop_.post(*this); }
   void run() override;
+  enum class Queue : uint8_t { kEmpty, kMore, kExhausted };
+  Queue acceptSome();
   void onTime() override { loop_.post(*this); }
   void tellExhausted(int error);
   void shedWaiting();
