@@ -27,10 +27,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", required=True, help="build folder with the targets")
     parser.add_argument("--seconds", type=int, default=60, help="CPU seconds a target")
+    parser.add_argument("targets", nargs="*", help="names such as path_fuzz; all when absent")
     options = parser.parse_args()
     targets = sorted(glob.glob(os.path.join(options.build, "*_fuzz")))
-    if not targets:
-        sys.exit("no fuzz target was built: test/fuzz/*_fuzz.cc")
+    if options.targets:
+        targets = [target for target in targets if os.path.basename(target) in options.targets]
+    if len(targets) < max(1, len(options.targets)):
+        sys.exit("no such fuzz target was built: test/fuzz/*_fuzz.cc")
     ledger = read_ledger()
     failed = [target for target in targets if not fuzz(target, options, ledger)]
     print(f"{len(targets) - len(failed)} targets without a finding, {len(failed)} with one")
