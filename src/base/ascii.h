@@ -63,19 +63,26 @@ constexpr bool equalsIgnoreCase(std::string_view a, std::string_view b) {
   return true;
 }
 
-// Like equalsIgnoreCase, for a `b` that is already lower case and of letters, digits and '-' only: eight bytes at a
-// time, since every header name of every message goes through it. Folding 0x20 may also match control bytes with '-'
-// or digits; the parser has refused those in names before.
+// Like equalsIgnoreCase, for a `b` that is already lower case and of letters, digits and '-' only: words at a time, the
+// last one overlapping the one before, since every header name of every message goes through it. Folding 0x20 may also
+// match control bytes with '-' or digits; the parser has refused those in names before.
 inline bool equalsLower(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  size_t i = 0;
-  for (; i + 8 <= a.size(); i += 8) {
-    uint64_t x, y;
-    std::memcpy(&x, a.data() + i, 8);
-    std::memcpy(&y, b.data() + i, 8);
-    if ((x | 0x2020202020202020ULL) != y) return false;
+  const size_t size = a.size();
+  if (size != b.size()) return false;
+  const auto differ = [&]<class Word>(size_t at, Word fold) {
+    Word x, y;
+    std::memcpy(&x, a.data() + at, sizeof x);
+    std::memcpy(&y, b.data() + at, sizeof y);
+    return static_cast<Word>((x | fold) ^ y);
+  };
+  constexpr uint64_t kFold = 0x2020202020202020ULL;
+  if (size >= 8) {
+    uint64_t difference = differ(size - 8, kFold);
+    for (size_t at = 0; at + 8 < size; at += 8) difference |= differ(at, kFold);
+    return difference == 0;
   }
-  for (; i < a.size(); ++i) {
+  if (size >= 4) return (differ(0, static_cast<uint32_t>(kFold)) | differ(size - 4, static_cast<uint32_t>(kFold))) == 0;
+  for (size_t i = 0; i < size; ++i) {
     if ((a[i] | 0x20) != b[i]) return false;
   }
   return true;

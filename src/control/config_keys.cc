@@ -121,7 +121,7 @@ constexpr KeySpec kServiceTimeoutsKeys[] = {
 };
 
 constexpr KeySpec kServiceLimitsKeys[] = {
-    {"idle_connections", kIdleConnections, "128", "unused connections kept for each core and endpoint"},
+    {"idle_connections", kIdleConnections, "1024", "unused connections kept for each core and endpoint"},
     {"requests_per_connection", kLongCount, "0", "requests on one connection; 0: no limit"},
 };
 

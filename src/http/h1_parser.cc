@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstring>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
+#if defined(__SSSE3__)
+#include <tmmintrin.h>
 #endif
 
 namespace remora::http {
@@ -34,10 +34,41 @@ const char* skip(const char* at, const char* end, CharClass cls) {
   return at;
 }
 
+#if defined(__SSSE3__)
+// A token character by its halves: kTokenLow[low half] has bit `high half` set. Bytes from 0x80 on have none.
+constexpr std::array<uint8_t, 16> kTokenLow = [] {
+  std::array<uint8_t, 16> bits{};
+  for (size_t c = 0; c < 128; ++c) {
+    if (ascii::isTokenChar(static_cast<char>(c))) bits[c & 15] |= static_cast<uint8_t>(1u << (c >> 4));
+  }
+  return bits;
+}();
+constexpr std::array<uint8_t, 16> kBitOfHigh = {1, 2, 4, 8, 16, 32, 64, 128};
+#endif
+
+// The first byte that is no token character. 16 bytes at a time: a name is seldom longer, and more follows it.
+const char* endOfToken(const char* at, const char* end) {
+#if defined(__SSSE3__)
+  const __m128i low_bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(kTokenLow.data()));
+  const __m128i high_bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(kBitOfHigh.data()));
+  const __m128i half = _mm_set1_epi8(0x0f);
+  while (end - at >= 16) {
+    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const __m128i low = _mm_shuffle_epi8(low_bits, _mm_and_si128(block, half));
+    const __m128i high = _mm_shuffle_epi8(high_bits, _mm_and_si128(_mm_srli_epi16(block, 4), half));
+    const __m128i none = _mm_cmpeq_epi8(_mm_and_si128(low, high), _mm_setzero_si128());
+    const int mask = _mm_movemask_epi8(none);
+    if (mask) return at + __builtin_ctz(static_cast<unsigned>(mask));
+    at += 16;
+  }
+#endif
+  return skip(at, end, kToken);
+}
+
 // The first byte that may not be in a field value: CR in a valid message. 16 bytes at a time, since values are most
 // of a head's bytes.
 const char* endOfValue(const char* at, const char* end) {
-#if defined(__SSE2__)
+#if defined(__SSSE3__)
   const __m128i last_control = _mm_set1_epi8(0x1f);
   const __m128i del = _mm_set1_epi8(0x7f);
   const __m128i tab = _mm_set1_epi8('\t');
@@ -79,7 +110,7 @@ Result<size_t> parseFieldLines(std::string_view bytes, size_t& next, uint32_t mo
       if (at[1] != '\n') return fail(Reason::kBadHeader);
       return next + 2;
     }
-    const char* const name_end = skip(at, end, kToken);
+    const char* const name_end = endOfToken(at, end);
     if (name_end == end) return 0;
     // Also refuses a space before the colon, a folded line and an empty name (RFC 9112 sections 5.1 and 5.2).
     if (*name_end != ':' || name_end == at) return fail(Reason::kBadHeader);

@@ -99,5 +99,23 @@ TEST(ResponseHead, GivesTheSameHoweverItIsCut) {
   }
 }
 
+// Blocks of 16 bytes and single ones must agree, wherever a byte stands in them.
+TEST(H1RequestParser, JudgesEveryByteOfANameWhereverItStands) {
+  for (size_t length = 1; length <= 36; ++length) {
+    for (size_t at = 0; at < length; at += length > 20 ? 5 : 1) {
+      for (int c = 0; c < 256; ++c) {
+        std::string name(length, 'n');
+        name[at] = static_cast<char>(c);
+        const std::string head = "GET / HTTP/1.1\r\n" + name + ":\r\n\r\n";
+        H1RequestParser parser({});
+        const Result<size_t> end = parser.feed(head);
+        const bool is_name = ascii::isTokenChar(static_cast<char>(c)) || (c == ':' && at > 0);
+        // A CR LF pair can't come from one byte, and a colon ends the name: what follows is its value.
+        ASSERT_EQ(end.has_value() && *end == head.size(), is_name) << c << " at " << at << " of " << length;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace remora::http

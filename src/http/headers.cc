@@ -56,34 +56,33 @@ static_assert(isInOrder(), "each HeaderId has one name, in the order of the enum
 
 constexpr size_t kMaxLength =
     std::ranges::max_element(kKnown, {}, [](const Known& k) { return k.name.size(); })->name.size();
-constexpr size_t kMaxOfOneLength = 5;
 
-// The ids of the names of one length, kOther behind the last.
-using Bucket = std::array<HeaderId, kMaxOfOneLength>;
+// No two known names share a slot, so that asking is one comparison. The factors were found by trying; when a new name
+// collides the build stops, and others are to be tried.
+constexpr size_t kSlots = 64;
+constexpr size_t slotOf(std::string_view name) {
+  return (name.size() * 14 + static_cast<uint8_t>(name.back() | 0x20) - static_cast<uint8_t>(name.front() | 0x20)) %
+         kSlots;
+}
 
-consteval std::array<Bucket, kMaxLength + 1> bucketsByLength() {
-  std::array<Bucket, kMaxLength + 1> buckets{};
+consteval std::array<HeaderId, kSlots> idsBySlot() {
+  std::array<HeaderId, kSlots> ids{};
   for (const Known& known : kKnown) {
     if (known.name.empty()) continue;
-    Bucket& bucket = buckets[known.name.size()];
-    size_t i = 0;
-    while (bucket[i] != HeaderId::kOther) ++i;
-    bucket.at(i) = known.id;
-    if (i + 1 == kMaxOfOneLength) throw "raise kMaxOfOneLength";  // keeps the closing kOther
+    HeaderId& id = ids[slotOf(known.name)];
+    if (id != HeaderId::kOther) throw "two names in one slot: try other factors in slotOf";
+    id = known.id;
   }
-  return buckets;
+  return ids;
 }
-constexpr std::array<Bucket, kMaxLength + 1> kBuckets = bucketsByLength();
+constexpr std::array<HeaderId, kSlots> kIdsBySlot = idsBySlot();
 
 }  // namespace
 
 HeaderId headerIdOf(std::string_view name) {
-  if (name.size() > kMaxLength) return HeaderId::kOther;
-  for (const HeaderId id : kBuckets[name.size()]) {
-    if (id == HeaderId::kOther) break;
-    if (ascii::equalsLower(name, kKnown[static_cast<size_t>(id)].name)) return id;
-  }
-  return HeaderId::kOther;
+  if (name.empty() || name.size() > kMaxLength) return HeaderId::kOther;
+  const HeaderId id = kIdsBySlot[slotOf(name)];
+  return ascii::equalsLower(name, kKnown[static_cast<size_t>(id)].name) ? id : HeaderId::kOther;
 }
 
 std::string_view nameOf(HeaderId id) {

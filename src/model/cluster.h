@@ -28,7 +28,7 @@ struct PoolOptions {
   Milliseconds idle{60'000};         // unused connection; shortened by what is learned of the application
   Milliseconds max_age{0};           // 0: no limit
   Milliseconds write_stall{30'000};  // no byte of a request taken by the application
-  uint32_t max_idle = 128;           // kept unused connections a core and endpoint
+  uint32_t max_idle = 1024;          // kept unused connections a core and endpoint
   uint64_t max_requests = 0;         // exchanges a connection; 0: no limit
 
   bool operator==(const PoolOptions&) const = default;

@@ -53,7 +53,11 @@ class LineWriter {
   }
   template <class Integer>
   void number(Integer value) {
-    at_ = std::to_chars(at_, at_ + 20, value).ptr;
+    if (value >= 0 && value < 10) {  // half of a line's numbers
+      put(static_cast<char>('0' + value));
+    } else {
+      at_ = std::to_chars(at_, at_ + 20, value).ptr;
+    }
   }
   // Escaped and at most `most` bytes long; what is longer is cut between two characters and marked.
   // Writes at most mostEscaped(most).

@@ -40,6 +40,24 @@ TEST(LineWriter, FindsTheOneByteThatHarmsWhereverItStands) {
   }
 }
 
+// Blocks and single bytes must agree: alone a byte goes the one way, among others the other.
+TEST(LineWriter, JudgesEveryByteTheSameWhereverItStands) {
+  for (const Escaping style : {Escaping::kQuoted, Escaping::kWord, Escaping::kLoose}) {
+    for (int c = 0; c < 256; ++c) {
+      const std::string alone = escaped(std::string(1, static_cast<char>(c)), style);
+      for (const size_t length : {2, 3, 5, 9, 16, 17, 31, 40}) {
+        for (size_t at = 0; at < length; ++at) {
+          std::string text(length, 'x');
+          text[at] = static_cast<char>(c);
+          std::string expected(length, 'x');
+          expected.replace(at, 1, alone);
+          ASSERT_EQ(escaped(text, style), expected) << c << " at " << at << " of " << length;
+        }
+      }
+    }
+  }
+}
+
 TEST(LineWriter, EscapesByWhereTheValueStands) {
   EXPECT_EQ(escaped("a \"b\\\n\x7f", Escaping::kQuoted), R"(a \"b\\\n\u007f)");
   EXPECT_EQ(escaped("a \"b\\\n\x7f", Escaping::kWord), R"(a\u0020\"b\\\n\u007f)");

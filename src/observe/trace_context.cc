@@ -2,51 +2,9 @@
 
 #include <bit>
 
+#include "observe/hex.h"
+
 namespace remora::observe {
-namespace {
-
-// The value of a lower case hexadecimal digit; 0x80 for every other byte.
-constexpr auto kLowerHex = [] {
-  std::array<uint8_t, 256> values{};
-  values.fill(0x80);
-  for (uint8_t i = 0; i < 16; ++i) values[static_cast<uint8_t>("0123456789abcdef"[i])] = i;
-  return values;
-}();
-
-// Looks at all digits before it judges: a branch a digit costs more than the rest.
-std::optional<uint64_t> parseHex(std::string_view digits) {
-  uint64_t value = 0;
-  uint8_t bad = 0;
-  for (const char c : digits) {
-    const uint8_t digit = kLowerHex[static_cast<uint8_t>(c)];
-    bad |= digit;
-    value = value << 4 | digit;
-  }
-  return (bad & 0x80) == 0 ? std::optional(value) : std::nullopt;
-}
-
-constexpr auto kHexPairs = [] {
-  std::array<std::array<char, 2>, 256> pairs{};
-  for (size_t i = 0; i < 256; ++i) pairs[i] = {"0123456789abcdef"[i >> 4], "0123456789abcdef"[i & 15]};
-  return pairs;
-}();
-
-// The lowest `bytes` bytes of `value`, most significant first.
-char* putHex(char* at, uint64_t value, int bytes) {
-  for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8, at += 2) {
-    const auto& pair = kHexPairs[value >> shift & 0xff];
-    at[0] = pair[0];
-    at[1] = pair[1];
-  }
-  return at;
-}
-
-char* putDash(char* at) {
-  *at = '-';
-  return at + 1;
-}
-
-}  // namespace
 
 std::optional<TraceContext> parseTraceparent(std::string_view value) {
   constexpr size_t kLength = 55;
@@ -55,9 +13,9 @@ std::optional<TraceContext> parseTraceparent(std::string_view value) {
   if (!version || *version == 0xff) return std::nullopt;
   if (value.size() > kLength && (*version == 0 || value[kLength] != '-')) return std::nullopt;
 
-  const auto high = parseHex(value.substr(3, 16));
-  const auto low = parseHex(value.substr(19, 16));
-  const auto span = parseHex(value.substr(36, 16));
+  const auto high = parseHex16(value.data() + 3);
+  const auto low = parseHex16(value.data() + 19);
+  const auto span = parseHex16(value.data() + 36);
   const auto flags = parseHex(value.substr(53, 2));
   if (!high || !low || !span || !flags || (*high | *low) == 0 || *span == 0) return std::nullopt;
   // Of a higher version only the sampled flag is known to mean the same (section 4.3).
@@ -66,12 +24,14 @@ std::optional<TraceContext> parseTraceparent(std::string_view value) {
 }
 
 void Traceparent::assign(const TraceContext& context) {
-  char* at = text_.data();
-  at = putDash(putHex(at, 0, 1));
-  at = putHex(at, context.trace_high, 8);
-  at = putDash(putHex(at, context.trace_low, 8));
-  at = putDash(putHex(at, context.span, 8));
-  putHex(at, context.flags, 1);
+  std::memcpy(text_.data(), "00-", 3);
+  putHex16(&text_[3], context.trace_high);
+  putHex16(&text_[19], context.trace_low);
+  text_[35] = '-';
+  putHex16(&text_[36], context.span);
+  text_[52] = '-';
+  text_[53] = kLowerHexDigits[context.flags >> 4];
+  text_[54] = kLowerHexDigits[context.flags & 15];
 }
 
 // splitmix64 spreads the seed: xoshiro stands still on zeros and is slow to leave states that are nearly zero.
@@ -117,13 +77,19 @@ TraceContext IdSource::continueTrace(const TraceContext& received) {
 RequestId IdSource::newRequestId() {
   const uint64_t high = (next() & ~0xf000ULL) | 0x4000;        // version 4
   const uint64_t low = (next() & ~(3ULL << 62)) | 2ULL << 62;  // variant 10
+  std::array<char, 2 * kHexDigits> digits;
+  putHex16(digits.data(), high);
+  putHex16(digits.data() + kHexDigits, low);
   RequestId id;
+  const char* from = digits.data();
   char* at = id.text.data();
-  at = putDash(putHex(at, high >> 32, 4));
-  at = putDash(putHex(at, high >> 16, 2));
-  at = putDash(putHex(at, high, 2));
-  at = putDash(putHex(at, low >> 48, 2));
-  putHex(at, low, 6);
+  for (const size_t group : {8, 4, 4, 4}) {
+    std::memcpy(at, from, group);
+    at[group] = '-';
+    at += group + 1;
+    from += group;
+  }
+  std::memcpy(at, from, 12);
   return id;
 }
 

@@ -169,7 +169,14 @@ loop::Task<size_t> passInterims(Exchange& exchange, std::string_view bytes, size
   co_return fail(Reason::kBadResponse);
 }
 
-loop::Task<http::Response> readResponse(Exchange& exchange) {
+Result<void> takeResponse(Exchange& exchange) {
+  const auto checked = http::validateResponse(exchange.response_parser.response(), exchange.request.method);
+  if (!checked) return std::unexpected(checked.error());
+  exchange.response = *checked;
+  return {};
+}
+
+loop::Task<void> readResponse(Exchange& exchange) {
   Core& core = exchange.core;
   net::Stream& stream = exchange.lease.stream();
   const net::Patience patience =
@@ -200,7 +207,7 @@ loop::Task<http::Response> readResponse(Exchange& exchange) {
       continue;
     }
     exchange.response_rest = bytes.subspan(length);
-    co_return co_await http::validateResponse(exchange.response_parser.response(), exchange.request.method);
+    co_return takeResponse(exchange);
   }
 }
 
@@ -224,18 +231,19 @@ loop::Task<Failure> classifyEnd(Exchange& exchange, Failure failure, uint64_t se
 
 }  // namespace
 
-loop::Task<http::Response> attempt(Exchange& exchange, Ref<upstream::EndpointState> endpoint, Freshness freshness) {
+loop::Task<void> attempt(Exchange& exchange, Freshness freshness) {
   Core& core = exchange.core;
+  upstream::EndpointState& endpoint = *exchange.endpoint;
   exchange.response_begun = false;
   exchange.response_parser.reset();
   exchange.response_bytes.clear();
-  ++endpoint->requests;
+  ++endpoint.requests;
   std::unique_ptr<upstream::Connection> connection;
-  if (freshness == Freshness::kAny) connection = endpoint->pool.take();
+  if (freshness == Freshness::kAny) connection = endpoint.pool.take();
   exchange.record.reused = connection != nullptr;
   if (!connection) {
     core.metrics().upstream_connects.add();
-    auto connected = co_await loop::asResult(connectTo(exchange, *endpoint));
+    auto connected = co_await loop::asResult(connectTo(exchange, endpoint));
     if (!connected) core.metrics().upstream_connect_failures.add();
     connection = co_await std::move(connected);
   } else {
@@ -243,21 +251,22 @@ loop::Task<http::Response> attempt(Exchange& exchange, Ref<upstream::EndpointSta
   }
   exchange.record.decide(exchange.record.reused ? Outcome::kReused : Outcome::kConnected, {}, exchange.record.attempts,
                          core.now());
-  exchange.lease = upstream::Lease(std::move(endpoint), std::move(connection), core.metrics());
+  exchange.lease = upstream::Lease(exchange.endpoint, std::move(connection), core.metrics());
   const uint64_t sent_before = exchange.lease.connection().sent();
   co_await sendRequest(exchange);
-  Result<http::Response> response = co_await loop::asResult(readResponse(exchange));
-  if (!response) {
-    co_return std::unexpected(co_await classifyEnd(exchange, response.error(), sent_before));
+  const Result<void> answered = co_await loop::asResult(readResponse(exchange));
+  if (!answered) {
+    co_return std::unexpected(co_await classifyEnd(exchange, answered.error(), sent_before));
   }
+  const http::Response& response = exchange.response;
   const Instant now = core.loop().readClock();
   exchange.record.upstream = now - exchange.sent_at;
-  exchange.record.decide(Outcome::kResponded, {}, response->status, now);
+  exchange.record.decide(Outcome::kResponded, {}, response.status, now);
   // Unasked, or before the application can have read the request: what follows would be anybody's bytes.
   const bool may_switch = !exchange.request.upgrade.empty() && exchange.upload == Exchange::Upload::kDone &&
-                          !response->headers->valueOf(http::HeaderId::kUpgrade).empty();
-  if (response->status == 101 && !may_switch) co_return fail(Reason::kUpgradeRefused);
-  co_return response;
+                          !response.headers->valueOf(http::HeaderId::kUpgrade).empty();
+  if (response.status == 101 && !may_switch) co_return fail(Reason::kUpgradeRefused);
+  co_return loop::done;
 }
 
 }  // namespace remora::proxy

@@ -12,8 +12,9 @@ enum class Freshness : uint8_t {
   kFresh,  // connect anew
 };
 
-// The response's views hold until the next wait. What came with its head is in exchange.response_rest. On failure it
-// says what the application can have seen of the request (Failure::reached). The upload goes on beside the exchange.
-loop::Task<http::Response> attempt(Exchange& exchange, Ref<upstream::EndpointState> endpoint, Freshness freshness);
+// At exchange.endpoint. Leaves the answer in exchange.response (its views hold until the next wait) and what came with
+// its head in exchange.response_rest. On failure it says what the application can have seen of the request
+// (Failure::reached). The upload goes on beside the exchange.
+loop::Task<void> attempt(Exchange& exchange, Freshness freshness);
 
 }  // namespace remora::proxy

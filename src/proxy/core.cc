@@ -1,5 +1,6 @@
 #include "proxy/core.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "proxy/connection.h"
@@ -163,12 +164,24 @@ std::unique_ptr<Exchange> Core::takeExchange() {
   if (spare_.empty()) return std::make_unique<Exchange>(*this);
   std::unique_ptr<Exchange> exchange = std::move(spare_.back());
   spare_.pop_back();
+  spare_least_ = std::min(spare_least_, spare_.size());
   return exchange;
 }
 
 void Core::giveExchange(std::unique_ptr<Exchange> exchange) {
   exchange->clear();
-  if (spare_.size() < kSpareExchanges) spare_.push_back(std::move(exchange));
+  spare_.push_back(std::move(exchange));
+  if (spare_.size() <= kSpareExchanges || trimmer_.isArmed()) return;
+  spare_least_ = spare_.size();
+  loop_.arm(trimmer_, kSpareSpan);
+}
+
+// What lay unused for a whole span was a burst's.
+void Core::SpareTrimmer::onTime() {
+  const size_t unused = std::min(core.spare_least_, core.spare_.size() - std::min(core.spare_.size(), kSpareExchanges));
+  core.spare_.resize(core.spare_.size() - unused);
+  core.spare_least_ = core.spare_.size();
+  if (core.spare_.size() > kSpareExchanges) core.loop_.arm(*this, kSpareSpan);
 }
 
 }  // namespace remora::proxy

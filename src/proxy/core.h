@@ -81,6 +81,7 @@ class Core {
 
   std::unique_ptr<Exchange> takeExchange();
   void giveExchange(std::unique_ptr<Exchange> exchange);
+  size_t spareExchanges() const { return spare_.size(); }
 
   // A body is read this much at a time: as the byte relay it is compared with.
   static constexpr size_t kScratchBytes = 128 << 10;
@@ -93,12 +94,20 @@ class Core {
     void onTime() override;
     Core& core;
   };
+  struct SpareTrimmer final : loop::Timer {
+    explicit SpareTrimmer(Core& c) : core(c) {}
+    void onTime() override;
+    Core& core;
+  };
   Ref<ListenerState> listenerState(const std::string& name);
   void adoptListeners();
   void adoptLog(std::shared_ptr<net::LogSink> sink);
   void writeLine(const observe::ExchangeRecord& record);
 
-  static constexpr size_t kSpareExchanges = 64;  // kept for reuse; more were a burst
+  // As many are kept as were needed within a second, so that steady load allocates nothing however much of it there is;
+  // and always this many.
+  static constexpr size_t kSpareExchanges = 64;
+  static constexpr Duration kSpareSpan = std::chrono::seconds(1);
 
   const uint32_t index_;
   loop::Loop& loop_;
@@ -121,6 +130,8 @@ class Core {
   LineFlusher flusher_{*this};
   std::unique_ptr<RecentRing> recent_;
   std::vector<std::unique_ptr<Exchange>> spare_;
+  size_t spare_least_ = 0;  // since the trimmer looked
+  SpareTrimmer trimmer_{*this};
   Connection* first_ = nullptr;  // all downstream connections
   std::atomic<size_t> connection_count_{0};
   bool is_draining_ = false;

@@ -195,5 +195,41 @@ TEST(AccessLog, HasALineForEachExchange) {
   EXPECT_TRUE(sink->stop(seconds(10)));
 }
 
+// Above 64 requests at once each used to cost an exchange from the heap, and above 128 a connection.
+TEST(Load, ManyAtOnceAreServedFromWhatIsThere) {
+  constexpr size_t kMany = 300;
+  World world;
+  std::vector<std::unique_ptr<PipeEnd>> clients;
+  for (size_t i = 0; i < kMany; ++i) clients.push_back(world.client());
+  const auto round = [&] {
+    for (auto& client : clients) client->put(kGet);
+    world.settle();
+    for (size_t i = 0; i < kMany; ++i) world.app(i).put(kOk);
+    world.settle();
+    for (auto& client : clients) EXPECT_EQ(client->take(), kOk);
+    EXPECT_EQ(world.core().spareExchanges(), kMany);
+    EXPECT_EQ(world.appConnections(), kMany);
+  };
+  for (int i = 0; i < 3; ++i) {
+    round();
+    world.advance(seconds(1));
+  }
+}
+
+TEST(Load, TheMemoryOfABurstIsGivenBack) {
+  World world;
+  std::vector<std::unique_ptr<PipeEnd>> clients;
+  for (size_t i = 0; i < 200; ++i) {
+    clients.push_back(world.client());
+    clients.back()->put(kGet);
+  }
+  world.settle();
+  for (size_t i = 0; i < 200; ++i) world.app(i).put(kOk);
+  world.settle();
+  EXPECT_EQ(world.core().spareExchanges(), 200u);
+  world.advance(std::chrono::milliseconds(2001));
+  EXPECT_EQ(world.core().spareExchanges(), 64u);
+}
+
 }  // namespace
 }  // namespace remora::proxy::test

@@ -17,19 +17,16 @@ using observe::Outcome;
 
 loop::Task<void> proxyExchange(Core& core, Exchange& exchange) {
   co_await exchange.checkRequest();
-  exchange.plan =
-      co_await decide(**exchange.snapshot, *exchange.listener, exchange.request, exchange.facts(), exchange.record);
-  exchange.series = &exchange.snapshot->series(*exchange.listener, exchange.plan.choice.route, exchange.plan.member);
+  co_await exchange.chooseRoute();
   if (exchange.plan.action != Plan::Action::kForward) {
     co_await answerHere(exchange);
     co_return loop::done;
   }
-  exchange.deadline = Deadline::after(exchange.record.start, exchange.plan.timeout);
-  const http::Response response = co_await tryUpstreams(core, exchange);
-  if (response.status == 101) {
-    co_await tunnel(exchange, response);
+  co_await tryUpstreams(core, exchange);
+  if (exchange.response.status == 101) {
+    co_await tunnel(exchange);
   } else {
-    co_await relayResponse(exchange, response);
+    co_await relayResponse(exchange);
   }
   co_return loop::done;
 }
@@ -147,6 +144,15 @@ Result<void> Exchange::checkRequest() {
   }
   next_at_ = head_length_ + *used;
   is_checked_ = true;
+  return {};
+}
+
+Result<void> Exchange::chooseRoute() {
+  Result<Plan> chosen = decide(**snapshot, *listener, request, facts(), record);
+  if (!chosen) return std::unexpected(chosen.error());
+  plan = *chosen;
+  series = &snapshot->series(*listener, plan.choice.route, plan.member);
+  deadline = Deadline::after(record.start, plan.timeout);
   return {};
 }
 

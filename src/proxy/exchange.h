@@ -48,6 +48,8 @@ class Exchange {
   // RawRequest -> Request, and the part of its body that came along. What is known goes into the record even when the
   // request is refused.
   Result<void> checkRequest();
+  // Request -> Plan, and the series that counts it.
+  Result<void> chooseRoute();
   Facts facts();
   std::string_view requestIdToSend();    // the received one, or a new one; empty when the listener wants none
   void ensureRequestId();                // for a reply to a request that was refused before it got one
@@ -92,6 +94,7 @@ class Exchange {
   upstream::Lease lease;
   std::optional<http::H1Writer> upload_writer;
   http::H1ResponseParser response_parser;
+  http::Response response;        // views hold until the next wait
   std::string response_bytes;     // of a head that came in pieces
   std::span<char> response_rest;  // what came with the response head, until the next wait
   bool response_begun = false;    // at least one byte of a response was seen

@@ -23,7 +23,8 @@ bool hasBody(const http::Request& request, const http::Response& response) {
 }
 
 // Writes the head into the core's memory for heads.
-Result<std::string_view> buildHead(Exchange& exchange, const http::Response& response, Framing framing) {
+Result<std::string_view> buildHead(Exchange& exchange, Framing framing) {
+  const http::Response& response = exchange.response;
   using Connection = ResponseForwarding::Connection;
   exchange.keeps_connection = exchange.mayKeepConnection() && framing != Framing::kUntilClose;
   Connection connection = Connection::kSilent;
@@ -46,13 +47,13 @@ Result<std::string_view> buildHead(Exchange& exchange, const http::Response& res
 }
 
 // The application's connection is used again only if both messages on it ended exactly where they said.
-void settleLease(Exchange& exchange, const http::Response& response, bool has_surplus) {
+void settleLease(Exchange& exchange, bool has_surplus) {
   upstream::Lease& lease = exchange.lease;
   lease.connection().noteSent(exchange.upload_writer->sentBytes());
   if (has_surplus) exchange.core.metrics().glitches_upstream.add();
   const bool is_whole = exchange.request.body.framing != Framing::kLength ||
                         exchange.upload_writer->payloadBytes() == exchange.request.body.length;
-  const bool is_clean = response.keep_alive && !has_surplus && is_whole && exchange.upload == Exchange::Upload::kDone;
+  const bool is_clean = exchange.response.keep_alive && !has_surplus && is_whole && exchange.upload == Exchange::Upload::kDone;
   if (is_clean && !lease.stream().hasHangup()) {
     lease.keep();
   }
@@ -105,7 +106,8 @@ loop::Task<void> relayBody(http::H1Body& from, http::H1Writer& to, RelayTerms te
   }
 }
 
-loop::Task<void> relayResponse(Exchange& exchange, http::Response response) {
+loop::Task<void> relayResponse(Exchange& exchange) {
+  const http::Response& response = exchange.response;
   const Framing framing = framingFor(exchange.request, response);
   net::Stream& upstream = exchange.lease.stream();
   exchange.response_body.emplace(
@@ -118,7 +120,7 @@ loop::Task<void> relayResponse(Exchange& exchange, http::Response response) {
   const Result<size_t> used = exchange.response_body->begin(exchange.response_rest);
   if (!used) co_return fail(Reason::kBadResponse);
   const bool came_with_more = *used < exchange.response_rest.size();
-  const std::string_view head = co_await buildHead(exchange, response, framing);
+  const std::string_view head = co_await buildHead(exchange, framing);
   exchange.answer.emplace(exchange.connection->stream(), framing, Failure{Reason::kClientReset});
   exchange.answer->begin(head, exchange.core.headSpace().size() - head.size());
   exchange.head_sent = true;
@@ -138,7 +140,7 @@ loop::Task<void> relayResponse(Exchange& exchange, http::Response response) {
     if (*moved == Moved::kInputMissing) upstream.acknowledgeNow();
     co_await relayBody(*exchange.response_body, *exchange.answer, terms);
   }
-  settleLease(exchange, response, came_with_more || !exchange.response_body->surplus().empty());
+  settleLease(exchange, came_with_more || !exchange.response_body->surplus().empty());
   if (exchange.request_body->isEnded()) co_return loop::done;
   exchange.needs_linger = !exchange.keeps_connection;
   co_return loop::done;

@@ -29,7 +29,7 @@ Result<Moved> relayWhatIsThere(http::H1Body& from, http::H1Writer& to);
 // Until the body's end is with the kernel. What was begun on `to` goes out at the latest when `from` makes it wait.
 loop::Task<void> relayBody(http::H1Body& from, http::H1Writer& to, RelayTerms terms);
 
-// The final response to the client; gives the upstream connection back when that may be used again.
-loop::Task<void> relayResponse(Exchange& exchange, http::Response response);
+// exchange.response to the client; gives the upstream connection back when that may be used again.
+loop::Task<void> relayResponse(Exchange& exchange);
 
 }  // namespace remora::proxy

@@ -48,7 +48,7 @@ Freshness freshnessFor(Exchange& exchange) {
 
 }  // namespace
 
-loop::Task<http::Response> tryUpstreams(Core& core, Exchange& exchange) {
+loop::Task<void> tryUpstreams(Core& core, Exchange& exchange) {
   observe::ExchangeRecord& record = exchange.record;
   const Ref<upstream::ClusterState> cluster(exchange.snapshot->cluster(exchange.plan.cluster));
   Freshness freshness = freshnessFor(exchange);
@@ -61,17 +61,17 @@ loop::Task<http::Response> tryUpstreams(Core& core, Exchange& exchange) {
     ++record.attempts;
     record.endpoint = endpoint->endpoint.text;
     record.decide(Outcome::kEndpointChosen, {}, endpoint->index, core.now());
-    Result<http::Response> response = co_await loop::asResult(attempt(exchange, endpoint, freshness));
-    if (response) {
+    const Result<void> outcome = co_await loop::asResult(attempt(exchange, freshness));
+    if (outcome) {
       exchange.request_body->dropReplay();
-      co_return response;
+      co_return outcome;
     }
     exchange.uploads.cancel();
     exchange.lease = {};
     ++endpoint->failures;
-    record.decide(Outcome::kAttemptFailed, {}, static_cast<uint16_t>(response.error().reason), core.now());
-    const Next next = nextAfter(exchange, response.error(), *cluster);
-    if (next == Next::kGiveUp) co_return response;
+    record.decide(Outcome::kAttemptFailed, {}, static_cast<uint16_t>(outcome.error().reason), core.now());
+    const Next next = nextAfter(exchange, outcome.error(), *cluster);
+    if (next == Next::kGiveUp) co_return outcome;
     core.metrics().replays.add();
     record.decide(Outcome::kReplayed, {}, record.attempts, core.now());
     exchange.upload = Exchange::Upload::kNone;

@@ -8,7 +8,7 @@
 
 namespace remora::proxy {
 
-// Views as of attempt().
-loop::Task<http::Response> tryUpstreams(Core& core, Exchange& exchange);
+// Leaves the answer in exchange.response, see attempt().
+loop::Task<void> tryUpstreams(Core& core, Exchange& exchange);
 
 }  // namespace remora::proxy

@@ -62,7 +62,8 @@ loop::Task<void> pumpUpload(Half half, std::string first, Upload& upload) {
 
 }  // namespace
 
-loop::Task<void> tunnel(Exchange& exchange, http::Response response) {
+loop::Task<void> tunnel(Exchange& exchange) {
+  const http::Response& response = exchange.response;
   const TunnelCount count(exchange.core.metrics());
   Core& core = exchange.core;
   HeadWriter out(core.headSpace());

@@ -8,7 +8,7 @@
 
 namespace remora::proxy {
 
-// Sends the 101 and what came with it, then relays until both directions ended.
-loop::Task<void> tunnel(Exchange& exchange, http::Response response);
+// Sends the 101 in exchange.response and what came with it, then relays until both directions ended.
+loop::Task<void> tunnel(Exchange& exchange);
 
 }  // namespace remora::proxy
