@@ -1,5 +1,6 @@
 #include "http/validate.h"
 
+#include <array>
 #include <cstring>
 
 namespace remora::http {
@@ -65,11 +66,13 @@ Result<BodyPlan> planBody(const Framers& framers, uint8_t minor, Framing without
   return BodyPlan{Framing::kLength, *length};
 }
 
-constexpr bool isHostChar(char c) {  // RFC 3986 section 3.2.2: unreserved, sub-delims, '%'
-  if (ascii::isAlpha(c) || ascii::isDigit(c)) return true;
-  return c == '-' || c == '.' || c == '_' || c == '~' || c == '%' || c == '!' || c == '$' || c == '&' || c == '\'' ||
-         c == '(' || c == ')' || c == '*' || c == '+' || c == ';' || c == '=';
-}
+// RFC 3986 section 3.2.2: unreserved, sub-delims, '%'.
+constexpr std::array<bool, 256> kIsHostChar = [] {
+  std::array<bool, 256> is{};
+  for (size_t c = 0; c < 128; ++c) is[c] = ascii::isAlpha(static_cast<char>(c)) || ascii::isDigit(static_cast<char>(c));
+  for (const char c : std::string_view("-._~%!$&'()*+;=")) is[static_cast<uint8_t>(c)] = true;
+  return is;
+}();
 
 // Splits an authority without user information; nothing when it is malformed.
 bool splitAuthority(std::string_view authority, std::string_view& name) {
@@ -82,7 +85,7 @@ bool splitAuthority(std::string_view authority, std::string_view& name) {
     }
     name_end = close + 1;
   } else {
-    while (name_end < authority.size() && isHostChar(authority[name_end])) ++name_end;
+    while (name_end < authority.size() && kIsHostChar[static_cast<uint8_t>(authority[name_end])]) ++name_end;
     if (name_end == 0) return false;
   }
   name = authority.substr(0, name_end);

@@ -188,7 +188,7 @@ char* putPair(char* at, uint32_t value, char behind) {
 bool LineWriter::copyHarmless(std::string_view value, Escaping style) {
   bool harmless = false;
   switch (style) {
-    case Escaping::kQuoted:
+    [[likely]] case Escaping::kQuoted:
       harmless = copyIfHarmless<Escaping::kQuoted>(value.data(), value.size(), at_);
       break;
     case Escaping::kWord:

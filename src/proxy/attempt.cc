@@ -44,7 +44,7 @@ Result<std::string_view> buildHead(Exchange& exchange) {
   const bool is_own_call = direction == model::Direction::kOutbound && peer.isLoopback();
   if (peer.ip_bytes && !is_own_call) ip = {ip_text.data(), net::printIp(peer, ip_text)};
   HeadWriter quoted(quoted_ip);
-  if (!ip.empty()) {
+  if (options.forwarded && !ip.empty()) {
     quoted.put(peer.ip_bytes == 16 ? "\"[" : "");
     quoted.put(ip);
     quoted.put(peer.ip_bytes == 16 ? "]\"" : "");
