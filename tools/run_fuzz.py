@@ -34,13 +34,12 @@ def main():
         targets = [target for target in targets if os.path.basename(target) in options.targets]
     if len(targets) < max(1, len(options.targets)):
         sys.exit("no such fuzz target was built: test/fuzz/*_fuzz.cc")
-    ledger = read_ledger()
-    failed = [target for target in targets if not fuzz(target, options, ledger)]
+    failed = [target for target in targets if not fuzz(target, options)]
     print(f"{len(targets) - len(failed)} targets without a finding, {len(failed)} with one")
     return 1 if failed else 0
 
 
-def fuzz(target, options, ledger):
+def fuzz(target, options):
     name = os.path.basename(target)
     stored, work = os.path.join(CORPUS, name), os.path.join(options.build, "corpus", name)
     seeds, findings = os.path.join(options.build, "seeds"), os.path.join(options.build, "findings", name + "-")
@@ -48,6 +47,7 @@ def fuzz(target, options, ledger):
         os.makedirs(folder, exist_ok=True)
     write_seeds(seeds)
     used, executions, complaint = run_for(target, options.seconds, [work, stored, seeds], findings)
+    ledger = read_ledger()  # now: another run may have written meanwhile
     seconds_before, executions_before = ledger.get(name, (0, 0))
     ledger[name] = (seconds_before + used, executions_before + executions)
     write_ledger(ledger)

@@ -20,6 +20,7 @@ observe::IdSource::Seed freshSeed() {
 
 CoreThread::CoreThread(uint32_t index, loop::Clock& clock, loop::Sys& sys)
     : loop_(clock, std::make_unique<loop::EpollPoller>(sys)), connector_(loop_, sys) {
+  loop_.gatherSends(sys);
   core_ = std::make_unique<proxy::Core>(proxy::Core::Parts{index, loop_, connector_, metrics_, freshSeed()});
 }
 

@@ -33,6 +33,7 @@ class FaultySys final : public Sys {
   int connect(int fd, const sockaddr* address, socklen_t length) override;
   int accept4(int fd, sockaddr* address, socklen_t* length, int flags) override;
   bool shortReadMeansDrained() const override;
+  bool maySubmitSends() const override { return false; }
   uint64_t injected() const;  // faults that struck so far
 
  private:

@@ -1,6 +1,5 @@
 #include "loop/loop.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace remora::loop {
@@ -14,20 +13,23 @@ void Loop::run() {
 
 void Loop::turn(Deadline most) {
   timers_.fireDue(now_);
-  queue_.drain();
+  runQueued();
   if (stopped_) return;
-  poller_->wait(sleepMillis(most));
+  const Deadline wake = timers_.next().sooner(most);
+  if (wake.hasPassed(now_)) {
+    poller_->look();
+  } else {
+    poller_->wait(wake);
+  }
   readClock();
   queue_.drain();
 }
 
-int Loop::sleepMillis(Deadline most) const {
-  const Deadline wake = timers_.next().sooner(most);
-  if (wake.isNever()) return -1;
-  const int64_t nanos = (wake.instant() - clock_.now()).count();  // what ran in this turn took its time
-  if (nanos <= 0) return 0;
-  // Rounded up: waking early would spin until the deadline.
-  return static_cast<int>(std::min<int64_t>((nanos + 999'999) / 1'000'000, 3'600'000));
+void Loop::runQueued() {
+  do {
+    queue_.drain();
+    if (sends_) sends_->flush();  // a send that failed queues something
+  } while (!queue_.isEmpty());
 }
 
 }  // namespace remora::loop

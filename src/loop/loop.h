@@ -9,6 +9,7 @@
 #include "loop/mailbox.h"
 #include "loop/poller.h"
 #include "loop/run_queue.h"
+#include "loop/send_batch.h"
 #include "loop/task.h"
 #include "loop/timers.h"
 
@@ -25,6 +26,9 @@ class Loop {
   Timers& timers() { return timers_; }
   Poller& poller() { return *poller_; }
   Mailbox& mailbox() { return mailbox_; }
+  // Where small sends are gathered until the end of the turn; null: nowhere, they go at once.
+  SendBatch* sends() { return sends_.get(); }
+  void gatherSends(Sys& sys) { sends_ = std::make_unique<SendBatch>(sys); }
 
   void post(Runnable& runnable) { queue_.post(runnable); }
   void arm(Timer& timer, Duration after) { timers_.arm(timer, Deadline::after(now_, after)); }
@@ -38,7 +42,7 @@ class Loop {
   void turn(Deadline most);
 
  private:
-  int sleepMillis(Deadline most) const;
+  void runQueued();
 
   Clock& clock_;
   Instant now_;
@@ -46,6 +50,7 @@ class Loop {
   RunQueue queue_;
   Timers timers_;
   Mailbox mailbox_;
+  std::unique_ptr<SendBatch> sends_;
   bool stopped_ = false;
 };
 

@@ -1,5 +1,6 @@
 #include "loop/poller.h"
 
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -8,11 +9,16 @@
 
 namespace remora::loop {
 
-EpollPoller::EpollPoller(Sys& sys) : sys_(sys), epoll_(epoll_create1(EPOLL_CLOEXEC)) {
-  check(epoll_ >= 0, "the system gives an epoll descriptor at start");
+EpollPoller::EpollPoller(Sys& sys)
+    : sys_(sys),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      timer_(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)) {
+  check(epoll_ >= 0 && timer_ >= 0, "the system gives a descriptor for epoll and one for its timer at start");
+  check(add(timer_, alarm_, EPOLLIN | EPOLLET), "a timer can be waited for");
 }
 
 EpollPoller::~EpollPoller() {
+  ::close(timer_);
   ::close(epoll_);
 }
 
@@ -34,7 +40,25 @@ void EpollPoller::remove(int fd, Pollable& pollable) {
   epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
 }
 
-void EpollPoller::wait(int timeout_ms) {
+void EpollPoller::wait(Deadline until) {
+  setAlarm(until);
+  dispatch(-1);
+}
+
+void EpollPoller::look() {
+  dispatch(0);
+}
+
+void EpollPoller::setAlarm(Deadline until) {
+  if (alarm_.rings_at <= until) return;
+  const int64_t nanos = until.instant().nanos;
+  itimerspec when{};
+  when.it_value = {nanos / 1'000'000'000, nanos % 1'000'000'000};
+  check(timerfd_settime(timer_, TFD_TIMER_ABSTIME, &when, nullptr) == 0, "a timer takes every deadline");
+  alarm_.rings_at = until;
+}
+
+void EpollPoller::dispatch(int timeout_ms) {
   fetched_ = sys_.epollWait(epoll_, events_.data(), kBatch, timeout_ms);
   if (fetched_ < 0) {
     check(errno == EINTR, "epoll_wait fails only by a signal");

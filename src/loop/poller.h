@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 
+#include "base/deadline.h"
 #include "loop/sys.h"
 
 namespace remora::loop {
@@ -30,8 +31,10 @@ class Poller {
   // descriptor itself leaves the set by being closed.
   virtual void forget(Pollable& pollable) = 0;
   virtual void remove(int fd, Pollable& pollable) = 0;
-  // Waits and dispatches. timeout_ms: -1 without end, 0 not at all.
-  virtual void wait(int timeout_ms) = 0;
+  // Waits for an event, at most until `until` of the monotonic clock, and dispatches. It may return early.
+  virtual void wait(Deadline until) = 0;
+  // Dispatches what has happened already.
+  virtual void look() = 0;
 };
 
 class EpollPoller final : public Poller {
@@ -41,12 +44,24 @@ class EpollPoller final : public Poller {
   bool add(int fd, Pollable& pollable, uint32_t events) override;
   void forget(Pollable& pollable) override;
   void remove(int fd, Pollable& pollable) override;
-  void wait(int timeout_ms) override;
+  void wait(Deadline until) override;
+  void look() override;
 
  private:
+  // Deadlines are kept in a descriptor of their own, moved only when one comes nearer: a timeout in each wait would cost
+  // a timer of the kernel each time. So a wait may end for a deadline that has moved away since.
+  struct Alarm final : Pollable {
+    void onEvents(uint32_t) override { rings_at = Deadline::never(); }
+    Deadline rings_at = Deadline::never();
+  };
+  void setAlarm(Deadline until);
+  void dispatch(int timeout_ms);
+
   static constexpr int kBatch = 256;
   Sys& sys_;
   int epoll_;
+  int timer_;
+  Alarm alarm_;
   int fetched_ = 0;
   int current_ = 0;
   std::array<epoll_event, kBatch> events_;

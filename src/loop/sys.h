@@ -27,6 +27,9 @@ class Sys {
   // False: a read may give fewer bytes than are there (a fault that tests inject), so it proves nothing.
   virtual bool shortReadMeansDrained() const { return true; }
 
+  // False: sends must go through send(), one by one, so that faults strike them.
+  virtual bool maySubmitSends() const { return true; }
+
   static Sys& real();
 };
 

@@ -12,7 +12,8 @@ class NoPoller final : public Poller {
   bool add(int, Pollable&, uint32_t) override { return true; }
   void forget(Pollable&) override {}
   void remove(int, Pollable&) override {}
-  void wait(int) override {}
+  void wait(Deadline) override {}
+  void look() override {}
 };
 
 class TestLoop {

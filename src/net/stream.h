@@ -41,7 +41,16 @@ class Stream {
   virtual IoResult read(std::span<char> into) = 0;
   // Takes as much as fits now. Memory is borrowed only until it returns.
   virtual IoResult write(std::span<const iovec> pieces) = 0;
+  // They may be gathered until the end of the loop's turn; closing and shutdownWrite() send them first.
   virtual void shutdownWrite() = 0;
+  // From now on write() hands over to the kernel at once: for bytes that must be out before a close, and for tunnels.
+  virtual void writeThrough() {}
+  // Hands over what was gathered. What the kernel has no room for stays, see hasUnsent().
+  virtual void flush() {}
+  // There are bytes that write() took and the kernel had no room for: they follow when it has, and the watcher hears.
+  virtual bool hasUnsent() const { return false; }
+  // How many of the bytes that write() took last the kernel then refused, the connection having ended.
+  virtual size_t refusedBytes() const { return 0; }
   // From now on closing (destroying) it sends a reset instead of a FIN.
   virtual void resetOnClose() = 0;
   // Of a stream that was made by connecting, once it is writable: 0 or why it failed.
@@ -73,6 +82,9 @@ class Stream {
   };
   // Wakes whoever waits for this.
   void notify(Readiness change);
+  void tellWatcher() {
+    if (watcher_) loop_.post(*watcher_);
+  }
 
   loop::Loop& loop_;
   bool may_read_ = false;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <memory>
 #include <string>
 #include <utility>
@@ -302,6 +303,134 @@ TEST_F(TcpStreamTest, AWriterWaitsForTheReader) {
     }
     return run.isEnded() && received == sent;
   }));
+}
+
+// With a loop that gathers small sends until the end of its turn.
+class GatheredSends : public TcpStreamTest {
+ protected:
+  explicit GatheredSends(std::string_view faults = "") {
+    std::signal(SIGPIPE, SIG_IGN);  // as the process does
+    std::string problem;
+    faulty_ = std::make_unique<loop::FaultySys>(loop::parseFaults(faults, problem));
+    EXPECT_EQ(problem, "");
+    if (faults.empty()) {
+      loop_.gatherSends(loop::Sys::real());
+    } else {
+      loop_.gatherSends(*faulty_);
+    }
+  }
+  std::unique_ptr<loop::FaultySys> faulty_;
+};
+
+TEST_F(GatheredSends, GoOutAtTheEndOfTheTurn) {
+  auto [near, far] = connectPair(connector_);
+  EXPECT_EQ(writeText(*near, "question").bytes, 8u);
+  EXPECT_FALSE(loop_.sends()->isEmpty());
+  EXPECT_FALSE(near->hasUnsent());
+  std::string got;
+  EXPECT_TRUE(turnUntil([&] { return (got += readAll(*far)) == "question"; }));
+}
+
+TEST_F(GatheredSends, KeepTheirOrderWithWhatIsTooLarge) {
+  auto [near, far] = connectPair(connector_);
+  const std::string large(10'000, 'x');
+  for (const std::string& text : {std::string("a"), std::string("b"), large, std::string("c")}) {
+    EXPECT_EQ(writeText(*near, text).bytes, text.size());
+  }
+  std::string got;
+  EXPECT_TRUE(turnUntil([&] { return (got += readAll(*far)).size() == large.size() + 3; }));
+  EXPECT_EQ(got, "ab" + large + "c");
+}
+
+TEST_F(GatheredSends, GoOutBeforeTheEnd) {
+  auto [near, far] = connectPair(connector_);
+  writeText(*near, "bye");
+  near->shutdownWrite();
+  writeText(*far, "and good night");
+  far.reset();
+  std::string got;
+  EXPECT_TRUE(turnUntil([&] { return (got += readAll(*near)) == "and good night"; }));
+}
+
+TEST_F(GatheredSends, AreLeftOutWhenEverythingIsToGoOutAtOnce) {
+  auto [near, far] = connectPair(connector_);
+  writeText(*near, "a");
+  near->writeThrough();
+  EXPECT_TRUE(loop_.sends()->isEmpty());
+  writeText(*near, "b");
+  EXPECT_TRUE(loop_.sends()->isEmpty());
+  std::string got;
+  EXPECT_TRUE(turnUntil([&] { return (got += readAll(*far)) == "ab"; }));
+}
+
+TEST_F(GatheredSends, ToAPeerThatIsGoneAreRefusedAndNeverLookLikeAnEndInGoodOrder) {
+  auto [near, far] = connectPair(connector_);
+  far->resetOnClose();
+  far.reset();
+  // Not turned: nothing has been heard of the reset when the bytes are taken.
+  EXPECT_EQ(writeText(*near, "lost").bytes, 4u);
+  EXPECT_EQ(near->refusedBytes(), 0u);
+  EXPECT_TRUE(turnUntil([&] { return near->hasError(); }));
+  EXPECT_EQ(near->refusedBytes(), 4u);
+  char buffer[8];
+  EXPECT_NE(near->read(buffer).error, 0);
+  EXPECT_FALSE(near->read(buffer).isEnd());
+  EXPECT_NE(writeText(*near, "more").error, 0);
+}
+
+struct ShortSends : GatheredSends {
+  ShortSends() : GatheredSends("send:1:short=2,send:2:EAGAIN") {}
+};
+
+TEST_F(ShortSends, AreFinishedWhenThereIsRoomAndTheWatcherHears) {
+  struct Watcher final : loop::Runnable {
+    void run() override { ++runs; }
+    int runs = 0;
+  } watcher;
+  TcpConnector connector(loop_, *faulty_);
+  auto [near, far] = connectPair(connector);
+  near->setWatcher(&watcher);
+  EXPECT_EQ(writeText(*near, "abcdef").bytes, 6u);
+  near->flush();
+  EXPECT_TRUE(near->hasUnsent());
+  EXPECT_FALSE(near->mayWrite());
+  EXPECT_TRUE(writeText(*near, "g").isBlocked());
+  // The kernel had room all along, so that there is no edge of its own: bytes that arrive make one.
+  std::string got;
+  EXPECT_TRUE(turnUntil([&] {
+    if (near->hasUnsent()) writeText(*far, ".");
+    got += readAll(*far);
+    return got == "abcdef";
+  }));
+  EXPECT_FALSE(near->hasUnsent());
+  EXPECT_TRUE(turnUntil([&] { return near->mayWrite() && watcher.runs > 0; }));
+  near->setWatcher(nullptr);
+}
+
+// In virtual time over real sockets.
+TEST(GatheredSendsThatStall, BreakTheConnectionInTheEnd) {
+  std::string problem;
+  loop::FaultySys full(loop::parseFaults("send:1+1:EAGAIN", problem));
+  loop::VirtualClock clock;
+  loop::Loop loop(clock, std::make_unique<loop::EpollPoller>(full));
+  loop.gatherSends(full);
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+  TcpStream stream(loop, full, ends[0], TcpStream::State::kConnected);
+  EXPECT_EQ(writeText(stream, "never").bytes, 5u);
+  const auto turnAfter = [&](Duration span) {
+    clock.set(clock.now() + span);
+    loop.turn(Deadline::at(loop.readClock()));
+    loop.turn(Deadline::at(loop.readClock()));
+  };
+  turnAfter(Duration(0));
+  EXPECT_TRUE(stream.hasUnsent());
+  turnAfter(std::chrono::milliseconds(29'999));
+  EXPECT_FALSE(stream.hasError());
+  turnAfter(std::chrono::milliseconds(1));
+  EXPECT_TRUE(stream.hasError());
+  EXPECT_EQ(writeText(stream, "more").error, ETIMEDOUT);
+  close(ends[1]);
 }
 
 TEST_F(TcpStreamTest, TheProofSaysWhatThePeerHasAcknowledged) {

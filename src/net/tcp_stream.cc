@@ -34,6 +34,7 @@ TcpStream::TcpStream(loop::Loop& loop, loop::Sys& sys, int fd, State state) : St
 }
 
 TcpStream::~TcpStream() {
+  flush();
   loop_.poller().forget(*this);
   sys_.close(fd_);
 }
@@ -45,6 +46,8 @@ IoResult TcpStream::read(std::span<char> into) {
     if (errno == EAGAIN) may_read_ = false;
     return {0, errno};
   }
+  // A failed send takes the connection's error away from reading, which then looks like an end in good order.
+  if (n == 0 && broken_) return {0, broken_};
   // Edge-triggered: fewer bytes than asked for means drained, and the next byte makes an edge. After a hang-up there
   // may be no further edge, so reading goes on until the end is seen.
   if (static_cast<size_t>(n) < into.size() && !hangup_ && sys_.shortReadMeansDrained()) may_read_ = false;
@@ -52,6 +55,19 @@ IoResult TcpStream::read(std::span<char> into) {
 }
 
 IoResult TcpStream::write(std::span<const iovec> pieces) {
+  refused_ = 0;
+  flush();
+  if (broken_) return {0, broken_};
+  if (unsent_) return {0, EAGAIN};
+  loop::SendBatch* const batch = loop_.sends();
+  if (!batch || writes_through_ || !may_write_ || !batch->put(fd_, *this, pieces)) return writeNow(pieces);
+  is_gathered_ = true;
+  size_t bytes = 0;
+  for (const iovec& piece : pieces) bytes += piece.iov_len;
+  return {bytes, 0};
+}
+
+IoResult TcpStream::writeNow(std::span<const iovec> pieces) {
   ssize_t n;
   if (pieces.size() == 1) {
     n = sys_.send(fd_, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
@@ -72,7 +88,51 @@ IoResult TcpStream::write(std::span<const iovec> pieces) {
   return {static_cast<size_t>(n), static_cast<size_t>(n) < wanted ? EAGAIN : 0};
 }
 
+void TcpStream::writeThrough() {
+  writes_through_ = true;
+  flush();
+}
+
+void TcpStream::flush() {
+  if (is_gathered_) loop_.sends()->flush();
+}
+
+void TcpStream::onSent(std::span<const char> data, size_t sent, int error) {
+  is_gathered_ = false;
+  if (error == 0) return;
+  if (error != EAGAIN) {
+    refused_ = sent == 0 ? static_cast<uint32_t>(data.size()) : 0;
+    return breakDown(error);
+  }
+  unsent_ = std::make_unique<Unsent>(*this, data.subspan(sent));
+  sendUnsent();  // a short send is no proof that there is no room
+}
+
+void TcpStream::sendUnsent() {
+  std::string& bytes = unsent_->bytes;
+  while (!bytes.empty()) {
+    const ssize_t n = sys_.send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (n >= 0) {
+      bytes.erase(0, static_cast<size_t>(n));
+    } else if (errno == EAGAIN) {
+      may_write_ = false;
+      return loop_.arm(*unsent_, kUnsentStall);
+    } else if (errno != EINTR) {
+      return breakDown(errno);
+    }
+  }
+  unsent_.reset();
+  tellWatcher();
+}
+
+void TcpStream::breakDown(int error) {
+  broken_ = error;
+  if (unsent_) loop_.timers().disarm(*unsent_);
+  notify({.readable = true, .hangup = true, .error = true});
+}
+
 void TcpStream::shutdownWrite() {
+  flush();
   sys_.shutdown(fd_, SHUT_WR);
 }
 
@@ -107,8 +167,9 @@ void TcpStream::onEvents(uint32_t events) {
   // EPOLLHUP alone is no failure: both directions were closed in good order.
   const bool error = (events & EPOLLERR) != 0;
   const bool hangup = (events & (EPOLLRDHUP | EPOLLHUP)) != 0;
+  if (unsent_ && !broken_ && (events & EPOLLOUT)) sendUnsent();
   notify({.readable = (events & EPOLLIN) != 0 || error || hangup,
-          .writable = (events & (EPOLLOUT | EPOLLHUP)) != 0,
+          .writable = !unsent_ && (events & (EPOLLOUT | EPOLLHUP)) != 0,
           .hangup = hangup,
           .error = error});
 }

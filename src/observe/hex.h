@@ -58,8 +58,7 @@ inline std::optional<uint64_t> parseHex16(const char* digits) {
 inline void putHex16(char* at, uint64_t value) {
   const __m128i bytes = _mm_cvtsi64_si128(static_cast<int64_t>(__builtin_bswap64(value)));
   const __m128i half = _mm_set1_epi8(0x0f);
-  const __m128i halves =
-      _mm_unpacklo_epi8(_mm_and_si128(_mm_srli_epi16(bytes, 4), half), _mm_and_si128(bytes, half));
+  const __m128i halves = _mm_unpacklo_epi8(_mm_and_si128(_mm_srli_epi16(bytes, 4), half), _mm_and_si128(bytes, half));
   const __m128i digits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(kLowerHexDigits));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(at), _mm_shuffle_epi8(digits, halves));
 }

@@ -8,7 +8,8 @@ namespace remora::observe {
 namespace {
 
 TEST(Hex, ReadsAndWritesSixteenDigits) {
-  for (const uint64_t value : {0ULL, 1ULL, 0x0123456789abcdefULL, 0xfedcba9876543210ULL, ~0ULL, 0xa0a0000000000009ULL}) {
+  for (const uint64_t value :
+       {0ULL, 1ULL, 0x0123456789abcdefULL, 0xfedcba9876543210ULL, ~0ULL, 0xa0a0000000000009ULL}) {
     std::string text(kHexDigits, '?');
     putHex16(text.data(), value);
     EXPECT_EQ(parseHex(text), value) << text;

@@ -45,7 +45,8 @@ bool isHarmless(__m128i x) {
   __m128i bad = _mm_cmpeq_epi8(_mm_min_epu8(x, last_bad), x);
   bad = _mm_or_si128(bad, _mm_cmpeq_epi8(_mm_max_epu8(x, _mm_set1_epi8(0x7f)), x));
   if constexpr (kStyle != Escaping::kLoose) {
-    bad = _mm_or_si128(bad, _mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('"')), _mm_cmpeq_epi8(x, _mm_set1_epi8('\\'))));
+    bad =
+        _mm_or_si128(bad, _mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('"')), _mm_cmpeq_epi8(x, _mm_set1_epi8('\\'))));
   }
   return _mm_movemask_epi8(bad) == 0;
 }

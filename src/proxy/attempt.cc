@@ -217,6 +217,10 @@ loop::Task<void> readResponse(Exchange& exchange) {
 // waited for a moment.
 loop::Task<Failure> classifyEnd(Exchange& exchange, Failure failure, uint64_t sent_before) {
   constexpr Duration kResetAway = Milliseconds(200);
+  const uint64_t refused = exchange.lease.stream().refusedBytes();
+  if (refused && refused == exchange.upload_writer->sentBytes()) {  // our own kernel took nothing of the request
+    co_return Failure{failure.reason, Reached::kNo, failure.detail};
+  }
   if (failure.reason != Reason::kUpstreamClosed || exchange.response_begun || !exchange.record.reused) {
     co_return failure;
   }

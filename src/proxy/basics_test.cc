@@ -154,6 +154,22 @@ TEST(Basics, AnExpectationThatIsRefusedEndsTheConnection) {
   EXPECT_TRUE(client->isEnded());
 }
 
+TEST(Basics, AHundredInterimResponsesArePassedOnAndNotOneMore) {
+  const auto answered = [](size_t interims) {
+    World world;
+    auto client = world.client();
+    client->put(kGet);
+    (void)world.toApp();
+    std::string answer;
+    for (size_t i = 0; i < interims; ++i) answer += "HTTP/1.1 103 Early Hints\r\n\r\n";
+    world.app().put(answer + kOk);
+    world.settle();
+    return client->take();
+  };
+  EXPECT_TRUE(answered(100).ends_with(kOk));
+  EXPECT_TRUE(has(answered(101), "502 Bad Gateway"));
+}
+
 TEST(Basics, InterimResponsesArePassedOnButNotToHttp10) {
   World world;
   auto client = world.client();

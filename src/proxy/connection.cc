@@ -16,8 +16,7 @@ Connection::~Connection() = default;
 void Connection::start() {
   stream_->setWatcher(this);
   idle_since_ = core_.now();
-  const auto& timeouts = (*core_.snapshot())->listeners[listener_->plan].source->timeouts;
-  core_.loop().arm(*this, timeouts.header);
+  core_.loop().arm(*this, mayBeIdle());
   if (stream_->mayRead()) core_.loop().post(*this);
 }
 
@@ -35,6 +34,8 @@ void Connection::run() {
     abandon(cancel_reason_);
     return core_.remove(*this);
   }
+  if (stream_->hasHangup()) stream_->flush();  // this may be its end, but not before its last answer went out
+  if (stream_->hasUnsent() && !stream_->hasError()) return;
   if (listener_->is_removed) return core_.remove(*this);
   if (stream_->mayRead() || stream_->hasHangup()) startServing();
 }
@@ -44,7 +45,6 @@ bool Connection::isClientGone() const {
 }
 
 void Connection::startServing() {
-  core_.loop().timers().disarm(*this);
   exchange_ = core_.takeExchange();
   serving_ = serve(*exchange_);
   serving_.start(*this);
@@ -53,7 +53,13 @@ void Connection::startServing() {
 void Connection::becomeIdle() {
   idle_since_ = core_.now();
   cancel_reason_ = Reason::kOk;
-  core_.loop().arm(*this, (*core_.snapshot())->listeners[listener_->plan].source->timeouts.idle);
+  // Under load it stays armed, for a time that has passed when it comes: moving it with each request would cost more.
+  if (!isArmed()) core_.loop().arm(*this, mayBeIdle());
+}
+
+Duration Connection::mayBeIdle() const {
+  const model::Timeouts& timeouts = (*core_.snapshot())->listeners[listener_->plan].source->timeouts;
+  return requests_ ? timeouts.idle : timeouts.header;
 }
 
 void Connection::onTaskEnd() {
@@ -61,7 +67,10 @@ void Connection::onTaskEnd() {
 }
 
 void Connection::onTime() {
-  core_.remove(*this);
+  if (serving_) return;
+  const Deadline end = Deadline::after(idle_since_, mayBeIdle());
+  if (end.hasPassed(core_.now())) return core_.remove(*this);
+  core_.loop().timers().arm(*this, end);
 }
 
 void Connection::cancelSoon(Reason reason) {

@@ -20,7 +20,7 @@ class Connection final : loop::Runnable, loop::TaskOwner, loop::Timer {
   net::Stream& stream() { return *stream_; }
   const net::Peer& peer() const { return peer_; }
   const ListenerState& listener() const { return *listener_; }
-  bool isIdle() const { return !serving_; }
+  bool isIdle() const { return !serving_ && !stream_->hasUnsent(); }
   Instant idleSince() const { return idle_since_; }
   uint64_t requests() const { return requests_; }
 
@@ -41,6 +41,7 @@ class Connection final : loop::Runnable, loop::TaskOwner, loop::Timer {
   loop::Task<void> serve(Exchange& exchange);
   void startServing();
   void becomeIdle();
+  Duration mayBeIdle() const;
   bool isClientGone() const;
   loop::Task<void> linger();
 

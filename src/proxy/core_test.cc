@@ -195,6 +195,21 @@ TEST(AccessLog, HasALineForEachExchange) {
   EXPECT_TRUE(sink->stop(seconds(10)));
 }
 
+// What was taken but hasn't gone out is a part of the exchange, though its record is closed.
+TEST(Draining, AnAnswerThatHasNotGoneOutYetIsNotQuiet) {
+  World world;
+  auto client = world.client();
+  EXPECT_EQ(world.exchange(*client, kGet, kOk), kOk);
+  world.lastServed().unsent = true;
+  world.advance(seconds(5));
+  world.core().closeQuiet(seconds(1));
+  EXPECT_FALSE(client->isEnded());
+  client->put(kGet);
+  EXPECT_EQ(world.toApp(), "");  // the next request waits for it
+  world.lastServed().finishUnsent();
+  EXPECT_NE(world.toApp(), "");
+}
+
 // Above 64 requests at once each used to cost an exchange from the heap, and above 128 a connection.
 TEST(Load, ManyAtOnceAreServedFromWhatIsThere) {
   constexpr size_t kMany = 300;

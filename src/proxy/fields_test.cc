@@ -128,7 +128,9 @@ TEST(Fields, ARequestIdIsKeptInsideAndMadeAtAnEdge) {
   const std::string request = forwarded("X-Request-Id: me\r\n", [](model::HttpOptions& http) { http.edge = true; });
   EXPECT_EQ(countOf(request, "X-Request-Id: "), 1u);
   EXPECT_FALSE(has(request, "X-Request-Id: me")) << request;
-  EXPECT_EQ(countOf(forwarded("X-Request-Id: " + std::string(500, 'x') + "\r\n"), "xxx"), 0u);
+  const std::string longest(128, 'x');
+  EXPECT_TRUE(has(forwarded("X-Request-Id: " + longest + "\r\n"), "X-Request-Id: " + longest + "\r\n"));
+  EXPECT_EQ(countOf(forwarded("X-Request-Id: x" + longest + "\r\n"), "xxx"), 0u);
 }
 
 TEST(Fields, AnApplicationsOwnCallsCarryNoForwardedFor) {

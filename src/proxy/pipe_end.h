@@ -51,6 +51,11 @@ class PipeEnd final : public net::Stream {
   net::IoResult write(std::span<const iovec> pieces) override {
     if (broken_) return {0, ECONNRESET};
     if (write_error) return {0, write_error};
+    if (refuses_late) {
+      for (const iovec& piece : pieces) refused_ += piece.iov_len;
+      breakNow();
+      return {refused_, 0};
+    }
     if (finished_) return {0, EPIPE};
     size_t taken = 0;
     size_t wanted = 0;
@@ -72,6 +77,8 @@ class PipeEnd final : public net::Stream {
     other_->endNow();
   }
   void resetOnClose() override { resets_ = true; }
+  bool hasUnsent() const override { return unsent; }
+  size_t refusedBytes() const override { return refused_; }
   int connectError() override { return connect_error_; }
   std::optional<net::TransportProof> proof() const override { return proof_now; }
 
@@ -106,6 +113,10 @@ class PipeEnd final : public net::Stream {
     end.reset();
   }
   PipeEnd* other() { return other_; }
+  void finishUnsent() {
+    unsent = false;
+    tellWatcher();
+  }
 
   // --- for the network between --------------------------------------------------------------------------------------
   void startConnecting() { may_write_ = false; }
@@ -122,6 +133,8 @@ class PipeEnd final : public net::Stream {
   size_t read_most = SIZE_MAX;   // bytes that one read gives
   size_t write_most = SIZE_MAX;  // bytes that one write takes
   int write_error = 0;           // what each write fails with
+  bool refuses_late = false;     // writes are taken, then refused as if by the kernel
+  bool unsent = false;           // something that was taken has not gone out yet
   std::optional<net::TransportProof> proof_now;
 
  private:
@@ -134,6 +147,7 @@ class PipeEnd final : public net::Stream {
   PipeEnd* other_ = nullptr;
   std::string inbox_;
   int connect_error_ = 0;
+  size_t refused_ = 0;
   bool ended_ = false;     // the other side finished writing
   bool broken_ = false;    // the other side reset
   bool finished_ = false;  // this side finished writing

@@ -30,6 +30,7 @@ Result<std::string_view> buildHead(Exchange& exchange, Framing framing) {
   Connection connection = Connection::kSilent;
   if (!exchange.keeps_connection) {
     connection = Connection::kClose;
+    exchange.connection->stream().writeThrough();
   } else if (exchange.request.minor == 0) {
     connection = Connection::kKeepAlive;
   }
@@ -53,7 +54,8 @@ void settleLease(Exchange& exchange, bool has_surplus) {
   if (has_surplus) exchange.core.metrics().glitches_upstream.add();
   const bool is_whole = exchange.request.body.framing != Framing::kLength ||
                         exchange.upload_writer->payloadBytes() == exchange.request.body.length;
-  const bool is_clean = exchange.response.keep_alive && !has_surplus && is_whole && exchange.upload == Exchange::Upload::kDone;
+  const bool is_clean =
+      exchange.response.keep_alive && !has_surplus && is_whole && exchange.upload == Exchange::Upload::kDone;
   if (is_clean && !lease.stream().hasHangup()) {
     lease.keep();
   }

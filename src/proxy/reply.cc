@@ -165,6 +165,7 @@ loop::Task<void> send(Exchange& exchange, Reply reply) {
   }
   if (!exchange.keeps_connection) {
     out.put("Connection: close\r\n");
+    exchange.connection->stream().writeThrough();
   } else if (exchange.request.minor == 0) {
     out.put("Connection: keep-alive\r\n");
   }

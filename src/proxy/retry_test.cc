@@ -112,6 +112,13 @@ TEST(IdleRace, AWriteThatTakesNothingProvesIt) {
   EXPECT_TRUE(race.answeredAgain().ends_with("abc"));
 }
 
+TEST(IdleRace, SoDoesAGatheredWriteThatIsRefusedAtTheEndOfTheTurn) {
+  Race race;
+  race.pooled->refuses_late = true;
+  race.client->put(kPost);
+  EXPECT_TRUE(race.answeredAgain().ends_with("abc"));
+}
+
 TEST(IdleRace, ABodyThatCameInPiecesIsSentAgainWhole) {
   Race race;
   race.client->put("PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");

@@ -84,6 +84,8 @@ loop::Task<void> tunnel(Exchange& exchange) {
   net::Stream& client = exchange.connection->stream();
   net::Stream& upstream = exchange.lease.stream();
   const net::Patience stall{.stall = exchange.timeouts().write_stall, .stalled = Failure{Reason::kClientStalled}};
+  client.writeThrough();
+  upstream.writeThrough();
   std::string first(exchange.response_rest.data(), exchange.response_rest.size());
   std::string first_up(exchange.takePipelined());
   http::H1Writer head(client, http::Framing::kUntilClose, Failure{Reason::kClientReset});
