@@ -65,7 +65,8 @@ def run_for(target, seconds, folders, findings):
     busy machine needs several goes."""
     began, executions = cpu_seconds(), 0
     command = [target, *folders, f"-max_len={LONGEST_INPUT}", f"-artifact_prefix={findings}"]
-    command += ["-print_final_stats=1", "-timeout=10", "-rss_limit_mb=2048"]
+    # Wall time, on a machine that may be busy with other things: an endless loop is found all the same.
+    command += ["-print_final_stats=1", "-timeout=300", "-rss_limit_mb=2048"]
     while (missing := seconds - (cpu_seconds() - began)) >= 1:
         limit = f"-max_total_time={math.ceil(missing)}"
         result = subprocess.run([*command, limit], capture_output=True, text=True, errors="replace")
