@@ -48,8 +48,8 @@ class EpollPoller final : public Poller {
   void look() override;
 
  private:
-  // Deadlines are kept in a descriptor of their own, moved only when one comes nearer: a timeout in each wait would cost
-  // a timer of the kernel each time. So a wait may end for a deadline that has moved away since.
+  // Deadlines are kept in a descriptor of their own, moved only when one comes nearer: a timeout in each wait would
+  // cost a timer of the kernel each time. So a wait may end for a deadline that has moved away since.
   struct Alarm final : Pollable {
     void onEvents(uint32_t) override { rings_at = Deadline::never(); }
     Deadline rings_at = Deadline::never();
