@@ -67,27 +67,38 @@ Result<BodyPlan> planBody(const Framers& framers, uint8_t minor, Framing without
 }
 
 // RFC 3986 section 3.2.2: unreserved, sub-delims, '%'.
-constexpr std::array<bool, 256> kIsHostChar = [] {
-  std::array<bool, 256> is{};
-  for (size_t c = 0; c < 128; ++c) is[c] = ascii::isAlpha(static_cast<char>(c)) || ascii::isDigit(static_cast<char>(c));
-  for (const char c : std::string_view("-._~%!$&'()*+;=")) is[static_cast<uint8_t>(c)] = true;
-  return is;
+enum HostChar : uint8_t { kHost = 1, kUpper = 2 };
+constexpr std::array<uint8_t, 256> kHostChars = [] {
+  std::array<uint8_t, 256> classes{};
+  for (const char c : std::string_view("abcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+;=")) {
+    classes[static_cast<uint8_t>(c)] = kHost;
+  }
+  for (char c = 'A'; c <= 'Z'; ++c) classes[static_cast<uint8_t>(c)] = kHost | kUpper;
+  return classes;
 }();
 
-// Splits an authority without user information; nothing when it is malformed.
-bool splitAuthority(std::string_view authority, std::string_view& name) {
+// The name in an authority without user information, and whether a letter of it is upper case.
+bool splitAuthority(std::string_view authority, std::string_view& name, bool& has_upper) {
   size_t name_end = 0;
+  uint8_t seen = 0;
   if (authority.starts_with('[')) {
     const size_t close = authority.find(']');
     if (close == std::string_view::npos || close < 3) return false;
     for (char c : authority.substr(1, close - 1)) {
       if (ascii::hexValue(c) < 0 && c != ':' && c != '.') return false;
+      seen |= kHostChars[static_cast<uint8_t>(c)];
     }
     name_end = close + 1;
   } else {
-    while (name_end < authority.size() && kIsHostChar[static_cast<uint8_t>(authority[name_end])]) ++name_end;
+    while (name_end < authority.size()) {
+      const uint8_t found = kHostChars[static_cast<uint8_t>(authority[name_end])];
+      if (!found) break;
+      seen |= found;
+      ++name_end;
+    }
     if (name_end == 0) return false;
   }
+  has_upper = seen & kUpper;
   name = authority.substr(0, name_end);
   if (name_end == authority.size()) return true;
   const std::string_view port = authority.substr(name_end);
@@ -113,11 +124,12 @@ Result<void> validateHost(Request& request, const Field* host, std::string_view 
   request.host = !authority.empty() ? authority : host ? host->value : std::string_view();
   if (request.host.empty()) return host ? Result<void>(fail(Reason::kBadHost)) : Result<void>();
   std::string_view name;
-  if (request.host.size() > policy.host_bytes || !splitAuthority(request.host, name)) return fail(Reason::kBadHost);
+  bool has_upper = false;
+  if (request.host.size() > policy.host_bytes || !splitAuthority(request.host, name, has_upper)) {
+    return fail(Reason::kBadHost);
+  }
   if (name.size() > 1 && name.ends_with('.')) name.remove_suffix(1);
-  bool is_lower = true;
-  for (char c : name) is_lower &= c == ascii::lower(c);
-  if (!is_lower) {
+  if (has_upper) {
     const std::span<char> lowered = take(storage, name.size());
     for (size_t i = 0; i < name.size(); ++i) lowered[i] = ascii::lower(name[i]);
     name = {lowered.data(), lowered.size()};

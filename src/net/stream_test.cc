@@ -378,6 +378,24 @@ TEST_F(GatheredSends, ToAPeerThatIsGoneAreRefusedAndNeverLookLikeAnEndInGoodOrde
   EXPECT_NE(writeText(*near, "more").error, 0);
 }
 
+struct FailingSends : GatheredSends {
+  FailingSends() : GatheredSends("send:2:EPIPE") {}
+};
+
+// A send may fail for a reason that reading never shows.
+TEST_F(FailingSends, EndTheConnectionForReadersToo) {
+  TcpConnector connector(loop_, *faulty_);
+  auto [near, far] = connectPair(connector);
+  writeText(*far, "before");
+  EXPECT_TRUE(turnUntil([&] { return near->mayRead(); }));
+  EXPECT_EQ(writeText(*near, "lost").bytes, 4u);
+  near->flush();
+  EXPECT_TRUE(near->hasError());
+  char buffer[64];
+  EXPECT_EQ(near->read(buffer).bytes, 6u);  // what had come is still given
+  EXPECT_EQ(near->read(buffer).error, EPIPE);
+}
+
 struct ShortSends : GatheredSends {
   ShortSends() : GatheredSends("send:1:short=2,send:2:EAGAIN") {}
 };

@@ -41,13 +41,14 @@ TcpStream::~TcpStream() {
 
 IoResult TcpStream::read(std::span<char> into) {
   const ssize_t n = sys_.recv(fd_, into.data(), into.size(), 0);
+  // What had arrived is still given. A failed send took the connection's error away from reading, which then looks like
+  // an end in good order, or like silence.
+  if (n <= 0 && broken_) return {0, broken_};
   if (n < 0) {
     if (errno == EINTR) return {0, EAGAIN};  // still marked readable: the caller's wait ends at once
     if (errno == EAGAIN) may_read_ = false;
     return {0, errno};
   }
-  // A failed send takes the connection's error away from reading, which then looks like an end in good order.
-  if (n == 0 && broken_) return {0, broken_};
   // Edge-triggered: fewer bytes than asked for means drained, and the next byte makes an edge. After a hang-up there
   // may be no further edge, so reading goes on until the end is seen.
   if (static_cast<size_t>(n) < into.size() && !hangup_ && sys_.shortReadMeansDrained()) may_read_ = false;

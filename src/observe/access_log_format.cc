@@ -29,7 +29,8 @@ struct FieldRow {
   Field field;
   std::string_view name;  // an API: add, never rename
   Kind kind;
-  size_t limit;  // longest escaped value in bytes, before the cut mark
+  size_t limit;                                       // longest escaped value in bytes, before the cut mark
+  std::string_view ExchangeRecord::* text = nullptr;  // of those that are a text of the record, escaped as it goes out
 };
 
 // Limits are generous for what people send, and small enough that a line of the default fields fits 6 KiB: an attacker
@@ -40,10 +41,10 @@ constexpr size_t kTrailLimit = Trail::kCapacity * 48;  // "no_route_matched#4294
 constexpr std::array kRows = {
   FieldRow{Field::kTime, "time", Kind::kString, kTimestampLength},
   FieldRow{Field::kDirection, "direction", Kind::kString, 8},
-  FieldRow{Field::kListener, "listener", Kind::kString, 256},
-  FieldRow{Field::kMethod, "method", Kind::kString, 32},
-  FieldRow{Field::kHost, "host", Kind::kString, 256},
-  FieldRow{Field::kPath, "path", Kind::kString, 2048},
+  FieldRow{Field::kListener, "listener", Kind::kString, 256, &ExchangeRecord::listener},
+  FieldRow{Field::kMethod, "method", Kind::kString, 32, &ExchangeRecord::method},
+  FieldRow{Field::kHost, "host", Kind::kString, 256, &ExchangeRecord::host},
+  FieldRow{Field::kPath, "path", Kind::kString, 2048, &ExchangeRecord::target},
   FieldRow{Field::kProtocol, "protocol", Kind::kString, 8},
   FieldRow{Field::kStatus, "status", Kind::kLiteral, kNumber},
   FieldRow{Field::kReason, "reason", Kind::kString, 64},
@@ -51,21 +52,21 @@ constexpr std::array kRows = {
   FieldRow{Field::kBytesSent, "bytes_sent", Kind::kLiteral, kNumber},
   FieldRow{Field::kDurationUs, "duration_us", Kind::kLiteral, kNumber},
   FieldRow{Field::kUpstreamUs, "upstream_us", Kind::kLiteral, kNumber},
-  FieldRow{Field::kRemote, "remote", Kind::kString, 128},
-  FieldRow{Field::kRoute, "route", Kind::kString, 256},
-  FieldRow{Field::kService, "service", Kind::kString, 256},
-  FieldRow{Field::kEndpoint, "endpoint", Kind::kString, 128},
+  FieldRow{Field::kRemote, "remote", Kind::kString, 128, &ExchangeRecord::remote},
+  FieldRow{Field::kRoute, "route", Kind::kString, 256, &ExchangeRecord::route},
+  FieldRow{Field::kService, "service", Kind::kString, 256, &ExchangeRecord::service},
+  FieldRow{Field::kEndpoint, "endpoint", Kind::kString, 128, &ExchangeRecord::endpoint},
   FieldRow{Field::kAttempts, "attempts", Kind::kLiteral, kNumber},
-  FieldRow{Field::kRequestId, "request_id", Kind::kString, 128},
-  FieldRow{Field::kTraceId, "trace_id", Kind::kString, 32},
-  FieldRow{Field::kUserAgent, "user_agent", Kind::kString, 512},
-  FieldRow{Field::kClient, "client", Kind::kString, 128},
-  FieldRow{Field::kLocal, "local", Kind::kString, 128},
-  FieldRow{Field::kScheme, "scheme", Kind::kString, 32},
-  FieldRow{Field::kTarget, "target", Kind::kString, 2048},
-  FieldRow{Field::kNormalizedPath, "normalized_path", Kind::kString, 2048},
-  FieldRow{Field::kReferer, "referer", Kind::kString, 1024},
-  FieldRow{Field::kSpanId, "span_id", Kind::kString, 32},
+  FieldRow{Field::kRequestId, "request_id", Kind::kString, 128, &ExchangeRecord::request_id},
+  FieldRow{Field::kTraceId, "trace_id", Kind::kString, 32, &ExchangeRecord::trace_id},
+  FieldRow{Field::kUserAgent, "user_agent", Kind::kString, 512, &ExchangeRecord::user_agent},
+  FieldRow{Field::kClient, "client", Kind::kString, 128, &ExchangeRecord::client},
+  FieldRow{Field::kLocal, "local", Kind::kString, 128, &ExchangeRecord::local},
+  FieldRow{Field::kScheme, "scheme", Kind::kString, 32, &ExchangeRecord::scheme},
+  FieldRow{Field::kTarget, "target", Kind::kString, 2048, &ExchangeRecord::target},
+  FieldRow{Field::kNormalizedPath, "normalized_path", Kind::kString, 2048, &ExchangeRecord::path},
+  FieldRow{Field::kReferer, "referer", Kind::kString, 1024, &ExchangeRecord::referer},
+  FieldRow{Field::kSpanId, "span_id", Kind::kString, 32, &ExchangeRecord::span_id},
   FieldRow{Field::kGeneration, "generation", Kind::kLiteral, kNumber},
   FieldRow{Field::kDetail, "detail", Kind::kLiteral, kNumber},
   FieldRow{Field::kReused, "reused", Kind::kLiteral, 8},
@@ -82,6 +83,13 @@ consteval bool rowsAreInOrder() {
   }
   return kRows.size() == kFieldCount;
 }
+consteval bool textsAreStrings() {
+  for (const FieldRow& row : kRows) {
+    if (row.text && row.kind != Kind::kString) return false;
+  }
+  return true;
+}
+static_assert(textsAreStrings(), "a text is quoted in JSON");
 static_assert(rowsAreInOrder(), "each field has exactly one row, in the order of the enum");
 
 constexpr auto kNames = [] {
@@ -139,53 +147,12 @@ void putTrail(const Trail& trail, LineWriter& out) {
   }
 }
 
-std::string_view textOf(Field field, const ExchangeRecord& record) {
-  switch (field) {
-    case Field::kListener:
-      return record.listener;
-    case Field::kMethod:
-      return record.method;
-    case Field::kHost:
-      return record.host;
-    case Field::kPath:
-    case Field::kTarget:
-      return record.target;
-    case Field::kRemote:
-      return record.remote;
-    case Field::kRoute:
-      return record.route;
-    case Field::kService:
-      return record.service;
-    case Field::kEndpoint:
-      return record.endpoint;
-    case Field::kRequestId:
-      return record.request_id;
-    case Field::kTraceId:
-      return record.trace_id;
-    case Field::kUserAgent:
-      return record.user_agent;
-    case Field::kClient:
-      return record.client;
-    case Field::kLocal:
-      return record.local;
-    case Field::kScheme:
-      return record.scheme;
-    case Field::kNormalizedPath:
-      return record.path;
-    case Field::kReferer:
-      return record.referer;
-    case Field::kSpanId:
-      return record.span_id;
-    default:
-      return {};
-  }
-}
-
 int64_t micros(Duration span) {
   return span.count() / 1000;
 }
 
-void putField(Field field, Escaping escaping, const ExchangeRecord& record, LineWriter& out) {
+// What isn't a text of the record.
+void putComputed(Field field, const ExchangeRecord& record, LineWriter& out) {
   switch (field) {
     // The end of the exchange, so that lines of one core are in the order of their times; `start` is the beginning.
     case Field::kTime:
@@ -223,7 +190,7 @@ void putField(Field field, Escaping escaping, const ExchangeRecord& record, Line
     case Field::kTrail:
       return putTrail(record.trail, out);
     default:
-      return out.escaped(textOf(field, record), escaping, rowOf(field).limit);
+      return;
   }
 }
 
@@ -313,7 +280,12 @@ size_t AccessLogFormat::write(const ExchangeRecord& record, std::span<char> out)
   for (const Piece& piece : pieces_) {
     line.putPadded(constants + piece.constant_offset, piece.constant_size);
     const size_t before = line.size();
-    putField(static_cast<Field>(piece.field), piece.escaping, record, line);
+    const FieldRow& row = kRows[piece.field];
+    if (row.text) {
+      line.escaped(record.*row.text, piece.escaping, row.limit);
+    } else {
+      putComputed(row.field, record, line);
+    }
     if (line.size() == before && style_ == Style::kText) line.put('-');
   }
   line.putPadded(constants + tail_offset_, tail_size_);
