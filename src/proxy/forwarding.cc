@@ -227,8 +227,9 @@ void writeResponseHead(const http::Response& response, const ResponseForwarding&
   for (const Field& field : *response.headers) {
     if (field.id == Id::kContentLength || field.id == Id::kTransferEncoding) {
       kept.flush();
-      // Without a body they describe what a GET would have got (RFC 9110 section 8.6); a 204 has nothing to describe.
-      if (!how.has_body && field.id == Id::kContentLength && response.status != 204) out.field(field.name, field.value);
+      // Without a body they describe what a GET would have got; a 204 and a 101 must have none (RFC 9110 section 8.6).
+      const bool describes = !how.has_body && response.status >= 200 && response.status != 204;
+      if (describes && field.id == Id::kContentLength) out.field(field.name, field.value);
       if (how.has_body && !wrote_framing) writeFraming(how.framing, how.length, out);
       wrote_framing |= how.has_body;
       continue;

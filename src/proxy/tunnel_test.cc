@@ -46,6 +46,19 @@ TEST(Tunnels, WhatCameWithTheHeadsIsNotLost) {
   EXPECT_EQ(world.toApp(), "early");
 }
 
+// Found by exchange_fuzz. RFC 9110 section 8.6: a 1xx has no Content-Length.
+TEST(Tunnels, A101IsPassedOnWithoutALength) {
+  World world;
+  auto client = world.client();
+  client->put(kAsk);
+  (void)world.toApp();
+  world.app().put("HTTP/1.1 101 S\r\nContent-Length: 0\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  world.settle();
+  const std::string head = client->take();
+  EXPECT_EQ(statusOf(head), 101);
+  EXPECT_FALSE(has(head, "Content-Length")) << head;
+}
+
 TEST(Tunnels, EachSideEndsByItself) {
   Tunnel tunnel;
   tunnel.client->put("last");
