@@ -89,7 +89,10 @@ class SendBatch::Submitter {
   }
   size_t ask(std::span<io_event> into) {
     const auto count = static_cast<long>(into.size());
-    const long got = ::syscall(SYS_io_getevents, context_, count, count, into.data(), nullptr);
+    long got;
+    do {
+      got = ::syscall(SYS_io_getevents, context_, count, count, into.data(), nullptr);
+    } while (got < 0 && errno == EINTR);
     return got > 0 ? static_cast<size_t>(got) : 0;
   }
 
