@@ -56,9 +56,9 @@ IoResult TcpStream::read(std::span<char> into) {
 }
 
 IoResult TcpStream::write(std::span<const iovec> pieces) {
-  refused_ = 0;
   flush();
   if (broken_) return {0, broken_};
+  refused_ = 0;
   if (unsent_) return {0, EAGAIN};
   loop::SendBatch* const batch = loop_.sends();
   if (!batch || writes_through_ || !may_write_ || !batch->put(fd_, *this, pieces)) return writeNow(pieces);

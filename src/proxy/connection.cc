@@ -21,12 +21,7 @@ void Connection::start() {
 }
 
 void Connection::run() {
-  if (serving_ && serving_.isEnded()) {
-    serving_.destroy();
-    core_.giveExchange(std::move(exchange_));
-    if (closes_ || listener_->is_removed) return core_.remove(*this);
-    becomeIdle();
-  } else if (serving_) {
+  if (serving_ && !serving_.isEnded()) {
     if (cancel_reason_ == Reason::kOk && isClientGone()) {
       cancel_reason_ = stream_->hasError() ? Reason::kClientReset : Reason::kClientGone;
     }
@@ -34,9 +29,16 @@ void Connection::run() {
     abandon(cancel_reason_);
     return core_.remove(*this);
   }
-  if (stream_->hasHangup()) stream_->flush();  // this may be its end, but not before its last answer went out
+  if (serving_) {
+    serving_.destroy();
+    core_.giveExchange(std::move(exchange_));
+    if (!closes_ && !listener_->is_removed) becomeIdle();
+  }
+  const bool ends = closes_ || listener_->is_removed;
+  // Not before its last answer went out; the stream tells when it has, or that it never will.
+  if (ends || stream_->hasHangup()) stream_->flush();
   if (stream_->hasUnsent() && !stream_->hasError()) return;
-  if (listener_->is_removed) return core_.remove(*this);
+  if (ends) return core_.remove(*this);
   if (stream_->mayRead() || stream_->hasHangup()) startServing();
 }
 
@@ -54,7 +56,8 @@ void Connection::becomeIdle() {
   idle_since_ = core_.now();
   cancel_reason_ = Reason::kOk;
   // Under load it stays armed, for a time that has passed when it comes: moving it with each request would cost more.
-  if (!isArmed()) core_.loop().arm(*this, mayBeIdle());
+  // After the first one it is another time that counts.
+  if (!isArmed() || requests_ == 1) core_.loop().arm(*this, mayBeIdle());
 }
 
 Duration Connection::mayBeIdle() const {
@@ -67,7 +70,10 @@ void Connection::onTaskEnd() {
 }
 
 void Connection::onTime() {
+  constexpr Duration kLookAgain = std::chrono::seconds(1);
   if (serving_) return;
+  if (stream_->hasUnsent()) return core_.loop().arm(*this, kLookAgain);  // the stream itself bounds how long
+  if (listener_->is_removed) return core_.remove(*this);
   const Deadline end = Deadline::after(idle_since_, mayBeIdle());
   if (end.hasPassed(core_.now())) return core_.remove(*this);
   core_.loop().timers().arm(*this, end);
@@ -118,6 +124,11 @@ loop::Task<void> Connection::serve(Exchange& exchange) {
 loop::Task<void> Connection::linger() {
   constexpr Duration kLongest = std::chrono::seconds(1);
   constexpr size_t kMost = 64 << 10;
+  stream_->writeThrough();
+  if (stream_->hasUnsent()) {
+    const Deadline stalled = Deadline::after(core_.now(), exchange_->timeouts().write_stall);
+    co_await net::WriteWait(*stream_, stalled, Failure{Reason::kClientStalled});
+  }
   stream_->shutdownWrite();
   const Deadline until = Deadline::after(core_.now(), kLongest);
   size_t thrown = 0;

@@ -65,7 +65,10 @@ void Core::adoptListeners() {
   listeners_ = std::move(kept);
   for (Connection* at = first_; at;) {
     Connection* const next = at->next();
-    if (at->listener().is_removed && at->isIdle()) remove(*at);
+    if (at->listener().is_removed) {
+      at->stream().flush();
+      if (at->isIdle()) remove(*at);
+    }
     at = next;
   }
 }

@@ -210,6 +210,39 @@ TEST(Draining, AnAnswerThatHasNotGoneOutYetIsNotQuiet) {
   EXPECT_NE(world.toApp(), "");
 }
 
+TEST(Reload, AnAnswerThatHasNotGoneOutYetOutlivesItsListener) {
+  World world;
+  auto client = world.client();
+  EXPECT_EQ(world.exchange(*client, kGet, kOk), kOk);
+  world.lastServed().unsent = true;
+  world.adopt(World::changed([](model::Config& config) { config.listeners[0].name = "other"; }));
+  world.advance(std::chrono::minutes(5));  // past every idle time
+  EXPECT_FALSE(client->isEnded());
+  world.lastServed().finishUnsent();
+  world.settle();
+  EXPECT_TRUE(client->isEnded());
+}
+
+TEST(Timeouts, AnIdleTimeShorterThanTheFirstHeadsHoldsFromTheFirstRequestOn) {
+  World world([](model::Config& config) {
+    config.listeners[0].timeouts.header = seconds(10);
+    config.listeners[0].timeouts.idle = seconds(1);
+  });
+  auto client = world.client();
+  EXPECT_EQ(world.exchange(*client, kGet, kOk), kOk);
+  world.advance(std::chrono::milliseconds(999));
+  EXPECT_FALSE(client->isEnded());
+  EXPECT_EQ(world.exchange(*client, kGet, kOk), kOk);
+  world.advance(std::chrono::milliseconds(999));
+  EXPECT_FALSE(client->isEnded());
+  world.lastServed().unsent = true;
+  world.advance(seconds(5));
+  EXPECT_FALSE(client->isEnded());
+  world.lastServed().finishUnsent();
+  world.advance(seconds(2));
+  EXPECT_TRUE(client->isEnded());
+}
+
 // Above 64 requests at once each used to cost an exchange from the heap, and above 128 a connection.
 TEST(Load, ManyAtOnceAreServedFromWhatIsThere) {
   constexpr size_t kMany = 300;

@@ -56,7 +56,7 @@ void settleLease(Exchange& exchange, bool has_surplus) {
                         exchange.upload_writer->payloadBytes() == exchange.request.body.length;
   const bool is_clean =
       exchange.response.keep_alive && !has_surplus && is_whole && exchange.upload == Exchange::Upload::kDone;
-  if (is_clean && !lease.stream().hasHangup()) {
+  if (is_clean && !lease.stream().hasHangup() && !lease.stream().hasUnsent()) {
     lease.keep();
   }
   exchange.uploads.cancel();
