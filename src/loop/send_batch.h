@@ -21,7 +21,7 @@ class SendOwner {
  public:
   // The kernel took `sent` bytes of `data`, which holds until this returns. `error` is 0 when that is all of it, EAGAIN
   // when there is no room for more, else why the connection takes nothing any more. Only notes and posts to the run
-  // queue: it must not destroy or send anything.
+  // queue: it must not destroy anything or use the batch.
   virtual void onSent(std::span<const char> data, size_t sent, int error) = 0;
 
  protected:
