@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/deadline.h"
 #include "model/listener.h"
 #include "model/origin.h"
+#include "model/tls.h"
 
 namespace remora::model {
 
@@ -40,6 +42,9 @@ struct Cluster {
   std::vector<Endpoint> endpoints;  // addresses of kind kDns are resolved and kept fresh
   Balance balance = Balance::kLeastRequest;
   PoolOptions pool;
+  Protocol protocol = Protocol::kAuto;  // kAuto: what TLS's ALPN settles, HTTP/1 without TLS
+  Http2Options http2;
+  std::optional<TlsClient> tls;  // plaintext without it
 
   bool operator==(const Cluster&) const = default;
 };

@@ -11,6 +11,7 @@
 #include "model/listener.h"
 #include "model/routes.h"
 #include "model/telemetry.h"
+#include "model/tls.h"
 
 namespace remora::model {
 
@@ -26,6 +27,7 @@ struct Config {
   std::vector<Listener> listeners;
   std::vector<RouteTable> route_tables;
   std::vector<Cluster> clusters;
+  std::vector<TlsServer> tls_servers;  // named by chains
   Telemetry telemetry;
   std::optional<SocketAddress> admin;  // loopback address or Unix socket
   bool admin_public = false;           // the user asked for an admin address that isn't loopback

@@ -33,6 +33,24 @@ enum class ClientFin : uint8_t {
   kAnswer,  // the client only half-closed: answer it
 };
 
+// Which protocols a chain takes. HTTP/1 and HTTP/2 are told apart by ALPN, or by the first bytes without TLS.
+enum class Protocol : uint8_t { kAuto, kHttp1, kHttp2, kTcp };
+
+// HTTP/2 as remora speaks it, and bounds on what a peer controls; for listeners and services alike.
+struct Http2Options {
+  uint32_t streams = 100;             // a connection at once; of clients, and towards a service that allows more
+  Bytes stream_window = 256_KiB;      // unread bytes of a body
+  Bytes connection_window = 1_MiB;    // unread bytes of all bodies of a connection
+  Bytes unsent = 256_KiB;             // frames that the peer doesn't take; then nothing more is read from it
+  uint32_t resets = 100;              // streams reset by the peer, or for its faults, beyond those completed, in 30 s
+  uint32_t control_frames = 1000;     // SETTINGS, PING, PRIORITY and empty frames beyond those of live streams, in 30 s
+  uint32_t continuations = 8;         // CONTINUATION frames of one head
+  Milliseconds ping{0};               // after so long without a frame a PING asks; 0: never
+  Milliseconds ping_timeout{10'000};  // without its answer the connection ends
+
+  bool operator==(const Http2Options&) const = default;
+};
+
 // Bounds on what a client controls. Every default is documented in docs/configuration.md.
 struct Limits {
   Bytes head = 64_KiB;                   // request line and headers together; the same bound holds for responses
@@ -65,13 +83,16 @@ struct HttpOptions {
   bool trace_context = true;       // create or continue W3C traceparent
   ClientFin client_fin = ClientFin::kCancel;
   bool merge_slashes = true;  // "//" counts as "/" in paths
-  std::string route_table;    // name of the RouteTable; may arrive later (warming)
+  Http2Options http2;
+  std::string route_table;  // name of the RouteTable; may arrive later (warming)
 
   bool operator==(const HttpOptions&) const = default;
 };
 
-struct TcpOptions {  // bytes relayed as they are, for a later issue; carried so that meshes fit
+// Bytes relayed as they are.
+struct TcpOptions {
   std::string cluster;
+  Milliseconds idle{3'600'000};  // without a byte in either direction; 0: no limit
 
   bool operator==(const TcpOptions&) const = default;
 };
@@ -90,7 +111,8 @@ struct ChainMatch {
 struct Chain {
   std::string name;
   ChainMatch match;
-  std::string tls;  // name of a TLS setting; empty: plaintext
+  std::string tls;  // name of a TlsServer; empty: plaintext
+  Protocol protocol = Protocol::kAuto;
   std::optional<HttpOptions> http;
   std::optional<TcpOptions> tcp;
 
@@ -104,6 +126,8 @@ struct Listener {
   SocketAddress address;
   bool bind = true;  // false: reached only by hand-off from another listener
   bool use_original_destination = false;
+  Milliseconds detection{
+      5'000};  // for the first bytes that choose a chain or a protocol; then the default chain serves
   uint32_t backlog = 4096;
   uint32_t unix_mode = 0660;  // permissions of a Unix socket
   Limits limits;
