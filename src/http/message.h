@@ -15,25 +15,33 @@ Method methodOf(std::string_view text);  // case-sensitive, RFC 9110 section 9.1
 // RFC 9110 section 9.2.2: sending it twice has the effect of sending it once. kOther counts as not idempotent.
 bool isIdempotent(Method method);
 
-// How the end of a body is found.
-enum class Framing : uint8_t { kNone, kLength, kChunked, kUntilClose };
+// How the end of a body is found. kStream: the transport says, as each HTTP/2 stream does; its trailers come with it.
+enum class Framing : uint8_t { kNone, kLength, kChunked, kUntilClose, kStream };
 
 struct BodyPlan {
   Framing framing = Framing::kNone;
-  uint64_t length = 0;  // of kLength
+  uint64_t length = 0;           // of kLength; of kStream when it was announced
+  bool is_length_known = false;  // of kStream: Content-Length was sent
 };
 
 struct RawRequest {
   std::string_view method;
   std::string_view target;
-  uint8_t minor = 1;  // HTTP/1.minor
+  uint8_t major = 1;
+  uint8_t minor = 1;
+  // Of HTTP/2 only, where `target` is :path and :authority stands among the headers as Host.
+  std::string_view scheme;    // :scheme
+  std::string_view protocol;  // :protocol of an extended CONNECT (RFC 8441)
+  bool has_body = false;      // the stream goes on after the head
   Headers headers;
 };
 
 struct RawResponse {
   uint16_t status = 0;
+  uint8_t major = 1;
   uint8_t minor = 1;
-  std::string_view phrase;
+  bool has_body = false;    // of HTTP/2: the stream goes on after the head
+  std::string_view phrase;  // of HTTP/1
   Headers headers;
 };
 
@@ -42,6 +50,7 @@ struct Request {
   std::string_view method_text;
   Method method = Method::kOther;
   std::string_view target;  // as received
+  uint8_t major = 1;
   uint8_t minor = 1;
   std::string_view scheme;    // "http" unless an absolute-form target says otherwise
   std::string_view host;      // authority as received, with its port; from an absolute-form target when there is one
@@ -53,12 +62,13 @@ struct Request {
   BodyPlan body;
   bool keep_alive = true;
   bool expects_continue = false;
-  std::string_view upgrade;  // protocol asked for, empty when none
+  std::string_view upgrade;  // protocol asked for by Upgrade or an extended CONNECT, empty when none
 };
 
 struct Response {
   const Headers* headers = nullptr;
   uint16_t status = 0;
+  uint8_t major = 1;
   uint8_t minor = 1;
   std::string_view phrase;
   BodyPlan body;
