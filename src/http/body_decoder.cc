@@ -29,6 +29,7 @@ BodyDecoder::BodyDecoder(BodyPlan plan, BodyLimits limits) : plan_(plan), limits
       state_ = left_ ? State::kPlain : State::kEnd;
       break;
     case Framing::kUntilClose:
+    case Framing::kStream:
       state_ = State::kPlain;
       break;
     case Framing::kChunked:
@@ -39,7 +40,7 @@ BodyDecoder::BodyDecoder(BodyPlan plan, BodyLimits limits) : plan_(plan), limits
 
 Result<BodyDecoder::Step> BodyDecoder::decode(std::span<char> bytes) {
   if (state_ == State::kEnd) return Step{};
-  if (plan_.framing == Framing::kUntilClose) return Step{bytes.size(), bytes.size()};
+  if (endsWithConnection()) return Step{bytes.size(), bytes.size()};
   if (plan_.framing == Framing::kChunked) return decodeChunked(bytes);
   const size_t n = static_cast<size_t>(std::min<uint64_t>(bytes.size(), left_));
   left_ -= n;

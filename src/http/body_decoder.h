@@ -29,7 +29,7 @@ class BodyDecoder {
   // Moves the payload in `bytes` together in place. Fails with kBadChunk or kBadTrailer.
   Result<Step> decode(std::span<char> bytes);
   // The connection ended: fine for a body that lasts until then, otherwise the body was cut.
-  bool endsWithConnection() const { return plan_.framing == Framing::kUntilClose; }
+  bool endsWithConnection() const { return plan_.framing == Framing::kUntilClose || plan_.framing == Framing::kStream; }
   void markEnded() { state_ = State::kEnd; }
   bool isEnded() const { return state_ == State::kEnd; }
   // Bytes that are known to be missing still; 0 when that isn't known.

@@ -4,7 +4,8 @@
 
 namespace remora::http {
 
-H1Body::H1Body(BodyPlan plan, BodyLimits limits, net::Stream& stream, std::span<char> scratch, Names names)
+H1Body::H1Body(BodyPlan plan, BodyLimits limits, net::Stream& stream, std::span<char> scratch, Names names,
+               const Headers*)
     : stream_(stream), scratch_(scratch), names_(names), decoder_(plan, limits) {}
 
 Result<size_t> H1Body::begin(std::span<char> first) {

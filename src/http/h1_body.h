@@ -28,7 +28,8 @@ class H1Body {
   };
   // `scratch` is shared by the core: data in it holds only until the next wait. `first` are bytes that came with the
   // head; the payload among them is moved together in place.
-  H1Body(BodyPlan plan, BodyLimits limits, net::Stream& stream, std::span<char> scratch, Names names);
+  H1Body(BodyPlan plan, BodyLimits limits, net::Stream& stream, std::span<char> scratch, Names names,
+         const Headers* stream_trailers = nullptr);
 
   // Decodes what came with the head; returns how many of these bytes belong to the body.
   Result<size_t> begin(std::span<char> first);

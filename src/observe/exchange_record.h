@@ -18,7 +18,8 @@ struct ExchangeRecord {
   Instant start;                 // monotonic
   uint32_t generation = 0;       // of the Snapshot that decided
   bool inbound = true;
-  uint8_t http_minor = 1;  // HTTP/1.x of the request
+  uint8_t http_major = 1;  // of the request
+  uint8_t http_minor = 1;
   std::string_view listener;
   std::string_view remote;  // "10.0.0.7:41822" or "unix"
   std::string_view local;
@@ -34,6 +35,13 @@ struct ExchangeRecord {
   std::string_view trace_id;  // 32 hex digits, empty without trace context
   std::string_view span_id;
 
+  // What the client's TLS handshake settled; empty for plaintext.
+  std::string_view tls_version;  // "TLSv1.3"
+  std::string_view tls_cipher;
+  std::string_view tls_group;
+  std::string_view server_name;
+  std::string_view peer;  // who the client proved to be: its SPIFFE ID, or the certificate's first name
+
   // Written by decisions and attempts.
   std::string_view route;
   std::string_view service;
@@ -41,6 +49,9 @@ struct ExchangeRecord {
   uint8_t attempts = 0;
   bool reused = false;  // the last attempt went over a pooled connection
   bool upgraded = false;
+  uint8_t upstream_major = 0;  // HTTP version of the last attempt; 0: none was sent
+  std::string_view upstream_tls_version;
+  std::string_view upstream_peer;  // who the endpoint proved to be
 
   // Written at the end.
   uint16_t status = 0;  // as sent to the client; 0 when nothing was sent

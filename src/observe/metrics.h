@@ -16,12 +16,14 @@ struct CoreCounters {
   Gauge downstream_active;
   Counter downstream_closed;
   Counter downstream_shed;  // refused for lack of descriptors or past limits.connections
+  Counter downstream_h2_connections;
   Counter downstream_bytes_received;
   Counter downstream_bytes_sent;
   Counter upstream_connects;  // connections asked for
   Counter upstream_connect_failures;
-  Gauge upstream_active;  // leased to an exchange
-  Gauge upstream_idle;    // in the pool
+  Gauge upstream_active;          // leased to an exchange
+  Gauge upstream_idle;            // in the pool
+  Gauge upstream_h2_connections;  // each shared by many exchanges
   Counter upstream_reused;
   Counter upstream_closed_by_peer;  // while idle
   Counter upstream_retired;         // by age, idle time or a request count

@@ -137,7 +137,7 @@ TEST(Metrics, EveryMetricHasHelpTypeAndOneBlock) {
   CoreMetrics core;
   core.requests.seriesFor(kShop)->record(200, Reason::kOk, Duration(1), Duration(1), 1, 1);
   std::istringstream text(render(core));
-  const std::regex sample(R"(([a-z_]+)(\{[^}]*\})? [-0-9.e+]+)");
+  const std::regex sample(R"(([a-z0-9_]+)(\{[^}]*\})? [-0-9.e+]+)");
   std::string line, current;
   std::set<std::string> seen;
   while (std::getline(text, line)) {

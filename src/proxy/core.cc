@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/arrival.h"
 #include "proxy/connection.h"
 #include "proxy/exchange.h"
 
@@ -66,7 +67,7 @@ void Core::adoptListeners() {
   for (Connection* at = first_; at;) {
     Connection* const next = at->next();
     if (at->listener().is_removed) {
-      at->stream().flush();
+      at->transport().flush();
       if (at->isIdle()) remove(*at);
     }
     at = next;
@@ -130,22 +131,43 @@ int64_t Core::wallNanos(Instant at) {
 void Core::serve(std::unique_ptr<net::Stream> stream, const net::Peer& peer, const std::string& listener) {
   const auto known = listeners_.find(listener);
   if (known == listeners_.end()) return;  // removed while the connection was on its way
-  auto* connection = new Connection(*this, std::move(stream), peer, known->second);
-  connection->linkBefore(first_);
-  first_ = connection;
+  Connection* const connection =
+      makeConnection(*this, {.transport = std::move(stream), .peer = peer, .listener = known->second}).release();
+  link(*connection);
   connection_count_.fetch_add(1, std::memory_order_relaxed);
   metrics_.downstream_accepted.add();
   metrics_.downstream_active.add();
   connection->start();
 }
 
-void Core::remove(Connection& connection) {
+void Core::link(Connection& connection) {
+  connection.linkBefore(first_);
+  first_ = &connection;
+}
+
+void Core::unlink(Connection& connection) {
   if (first_ == &connection) first_ = connection.next();
   connection.unlink();
+}
+
+void Core::replace(Connection& known, std::unique_ptr<Connection> next) {
+  unlink(known);
+  delete &known;
+  link(*next);
+  next.release()->start();
+}
+
+void Core::remove(Connection& connection) {
+  unlink(connection);
   delete &connection;
   connection_count_.fetch_sub(1, std::memory_order_relaxed);
   metrics_.downstream_active.sub();
   metrics_.downstream_closed.add();
+}
+
+void Core::startDraining() {
+  is_draining_ = true;
+  for (Connection* at = first_; at; at = at->next()) at->startDraining();
 }
 
 void Core::closeQuiet(Duration quiet) {

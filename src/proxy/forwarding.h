@@ -17,6 +17,8 @@ struct RequestForwarding {
   const model::HttpOptions& options;
   const model::HeaderChanges& changes;
   model::Direction direction;
+  http::BodyPlan body;            // towards the endpoint, see planFor()
+  std::string_view scheme;        // of the connection to the endpoint; HTTP/2 sends it
   std::string_view target;        // as route/rewrite.h gave it
   std::string_view host;          // the Host to send
   std::string_view peer_ip;       // text of the downstream address; empty when it is not to be appended
@@ -26,14 +28,17 @@ struct RequestForwarding {
   bool keep_tracestate = true;    // the received traceparent was valid
 };
 
-// The request head for an HTTP/1.1 upstream. The body is framed as it arrived (chunked or by its length).
+// How a body that came like `came` is framed on its way on. kUntilClose stays only towards HTTP/1.0.
+enum class Towards : uint8_t { kHttp10, kHttp11, kHttp2 };
+http::BodyPlan planFor(Towards to, const http::BodyPlan& came);
+
+// The request head, HTTP/1.1 or HTTP/2 as `out` was made.
 void writeRequestHead(const http::Request& request, const RequestForwarding& how, HeadWriter& out);
 
 struct ResponseForwarding {
   const model::HttpOptions& options;
   const model::HeaderChanges& changes;
-  http::Framing framing;  // towards the client
-  uint64_t length = 0;    // of kLength
+  http::BodyPlan body;  // towards the client, see planFor()
   enum class Connection : uint8_t { kSilent, kClose, kKeepAlive, kUpgrade } connection = Connection::kSilent;
   bool has_body = true;  // false: framing fields of the response describe what is not sent (HEAD, 304)
 };

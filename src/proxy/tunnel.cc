@@ -1,6 +1,5 @@
 #include "proxy/tunnel.h"
 
-#include "proxy/connection.h"
 #include "proxy/forwarding.h"
 
 namespace remora::proxy {
@@ -28,7 +27,7 @@ struct Half {
 
 // One direction, until its end is passed on.
 loop::Task<void> pump(Half half, std::string first) {
-  http::H1Writer writer(half.to, http::Framing::kUntilClose, Failure{Reason::kClientReset});
+  http::MessageWriter writer(half.to, http::Framing::kUntilClose, Failure{Reason::kClientReset});
   std::span<const char> data = first;
   for (;;) {
     if (!data.empty()) {
@@ -70,7 +69,7 @@ loop::Task<void> tunnel(Exchange& exchange) {
   writeResponseHead(response,
                     {.options = exchange.listener->http,
                      .changes = exchange.plan.route().response_headers,
-                     .framing = http::Framing::kNone,
+                     .body = {},
                      .connection = ResponseForwarding::Connection::kUpgrade,
                      .has_body = false},
                     out);
@@ -81,14 +80,14 @@ loop::Task<void> tunnel(Exchange& exchange) {
   exchange.record.status = response.status;
   exchange.record.decide(Outcome::kUpgraded, {}, response.status, core.now());
 
-  net::Stream& client = exchange.connection->stream();
+  net::Stream& client = exchange.downstream->stream();
   net::Stream& upstream = exchange.lease.stream();
   const net::Patience stall{.stall = exchange.timeouts().write_stall, .stalled = Failure{Reason::kClientStalled}};
   client.writeThrough();
   upstream.writeThrough();
   std::string first(exchange.response_rest.data(), exchange.response_rest.size());
   std::string first_up(exchange.takePipelined());
-  http::H1Writer head(client, http::Framing::kUntilClose, Failure{Reason::kClientReset});
+  http::MessageWriter head(client, http::Framing::kUntilClose, Failure{Reason::kClientReset});
   head.begin(out.text());
   const bool through = co_await head.push(first, http::End::kMore);
   exchange.record.bytes_sent += first.size();

@@ -9,7 +9,10 @@ void ClusterState::configure(const model::Cluster& cluster) {
   name_ = cluster.name;
   balance_ = cluster.balance;
   pool_ = cluster.pool;
-  for (const Ref<EndpointState>& endpoint : endpoints_) endpoint->pool.setOptions(pool_);
+  protocol_ = cluster.protocol;
+  http2_ = cluster.http2;
+  has_tls_ = cluster.tls.has_value();
+  for (const Ref<EndpointState>& endpoint : endpoints_) endpoint->setOptions(pool_);
 }
 
 void ClusterState::adopt(EndpointSetPtr set) {
@@ -23,11 +26,11 @@ void ClusterState::adopt(EndpointSetPtr set) {
                                                   : makeRef<EndpointState>(endpoint, loop_, metrics_);
     state->endpoint = endpoint;
     state->index = static_cast<uint16_t>(endpoints_.size());
-    state->pool.setOptions(pool_);
+    state->setOptions(pool_);
     endpoints_.push_back(std::move(state));
   }
   for (const Ref<EndpointState>& gone : kept) {
-    if (gone) gone->pool.closeAll();
+    if (gone) gone->closeIdle();
   }
   set_ = std::move(set);
   uint32_t lowest = UINT32_MAX;
@@ -97,7 +100,7 @@ EndpointState* ClusterState::chooseByChance(observe::IdSource& random, const End
 }
 
 void ClusterState::closeIdle() {
-  for (const auto& state : endpoints_) state->pool.closeAll();
+  for (const auto& state : endpoints_) state->closeIdle();
 }
 
 Lease::Lease(Ref<EndpointState> endpoint, std::unique_ptr<Connection> connection, observe::CoreMetrics& metrics)
@@ -106,12 +109,20 @@ Lease::Lease(Ref<EndpointState> endpoint, std::unique_ptr<Connection> connection
   metrics_->upstream_active.add();
 }
 
-Lease::Lease(Lease&& other) noexcept
-    : endpoint_(std::move(other.endpoint_)), connection_(std::move(other.connection_)), metrics_(other.metrics_) {}
+Lease::Lease(Ref<EndpointState> endpoint, std::unique_ptr<http::H2Stream> stream, observe::CoreMetrics& metrics)
+    : endpoint_(std::move(endpoint)), h2_(std::move(stream)), metrics_(&metrics) {
+  ++endpoint_->active;
+  metrics_->upstream_active.add();
+}
+
+Lease::Lease(Lease&& other) noexcept {
+  *this = std::move(other);
+}
 
 Lease& Lease::operator=(Lease&& other) noexcept {
   std::swap(endpoint_, other.endpoint_);
   std::swap(connection_, other.connection_);
+  std::swap(h2_, other.h2_);
   std::swap(metrics_, other.metrics_);
   return *this;
 }
@@ -123,7 +134,7 @@ Lease::~Lease() {
 }
 
 void Lease::keep() {
-  endpoint_->pool.give(std::move(connection_));
+  if (connection_) endpoint_->pool.give(std::move(connection_));
 }
 
 }  // namespace remora::upstream

@@ -1,0 +1,121 @@
+#include "proxy/connect.h"
+
+#include <optional>
+#include <utility>
+
+namespace remora::proxy {
+namespace {
+
+// A connection that was just made, and what it speaks.
+struct Connected {
+  std::unique_ptr<net::Stream> stream;
+  const tls::Facts* tls = nullptr;
+  bool is_http2 = false;
+};
+
+net::Patience connectPatience(Exchange& exchange, const model::PoolOptions& options) {
+  net::Patience patience = exchange.patience(options.connect, Failure{Reason::kConnectTimeout, Reached::kNo, 0});
+  patience.overdue.reached = Reached::kNo;
+  return patience;
+}
+
+loop::Task<Connected> connectTo(Exchange& exchange, upstream::EndpointState& endpoint) {
+  Core& core = exchange.core;
+  const upstream::ClusterState& cluster = *exchange.snapshot->cluster(exchange.plan.cluster);
+  const net::Patience patience = connectPatience(exchange, cluster.pool());
+  Connected connected;
+  connected.stream = co_await core.connector().connect(endpoint.endpoint.address);
+  co_await net::WriteWait(*connected.stream, patience);
+  if (const int error = connected.stream->connectError()) co_return std::unexpected(net::connectFailure(error));
+  connected.is_http2 = cluster.protocol() == model::Protocol::kHttp2;
+  co_return connected;
+}
+
+loop::Task<Connected> connectCounted(Exchange& exchange, upstream::EndpointState& endpoint) {
+  observe::CoreMetrics& metrics = exchange.core.metrics();
+  metrics.upstream_connects.add();
+  Result<Connected> connected = co_await loop::asResult(connectTo(exchange, endpoint));
+  if (!connected) metrics.upstream_connect_failures.add();
+  co_return connected;
+}
+
+http::H2Session::Bounds boundsOf(const Exchange& exchange, const upstream::ClusterState& cluster) {
+  return {.options = cluster.http2(), .limits = exchange.limits()};
+}
+
+// False: no stream could be had of it after all.
+bool leaseStream(Exchange& exchange, upstream::H2Connection& connection) {
+  std::unique_ptr<http::H2Stream> stream = connection.open();
+  if (!stream) return false;
+  exchange.lease = upstream::Lease(exchange.endpoint, std::move(stream), exchange.core.metrics());
+  return true;
+}
+
+Result<void> leaseFresh(Exchange& exchange, Connected connected) {
+  using Learned = upstream::EndpointState::Learned;
+  Core& core = exchange.core;
+  upstream::EndpointState& endpoint = *exchange.endpoint;
+  endpoint.learned = connected.is_http2 ? Learned::kHttp2 : Learned::kHttp1;
+  if (connected.is_http2) {
+    const upstream::ClusterState& cluster = *exchange.snapshot->cluster(exchange.plan.cluster);
+    upstream::H2Connection& made =
+        endpoint.h2_pool.add(std::move(connected.stream), connected.tls, core.scratch(), boundsOf(exchange, cluster));
+    if (!leaseStream(exchange, made)) return fail(Reason::kUpstreamClosed, Reached::kNo);
+    return {};
+  }
+  auto connection = std::make_unique<upstream::Connection>(std::move(connected.stream), connected.tls, core.now());
+  if (const auto proof = connection->stream().proof()) connection->noteProofBase(proof->acknowledged);
+  exchange.lease = upstream::Lease(exchange.endpoint, std::move(connection), core.metrics());
+  return {};
+}
+
+// Of a connection that exchanges share. Whoever finds none with room connects; who comes meanwhile waits for it.
+loop::Task<void> leaseShared(Exchange& exchange) {
+  upstream::H2Pool& pool = exchange.endpoint->h2_pool;
+  const model::PoolOptions& options = exchange.snapshot->cluster(exchange.plan.cluster)->pool();
+  while (pool.isConnecting()) {
+    co_await upstream::ConnectingWait(pool, connectPatience(exchange, options));
+    if (leasePooled(exchange, Freshness::kAny)) co_return loop::done;
+    if (exchange.endpoint->learned == upstream::EndpointState::Learned::kHttp1) break;
+  }
+  std::optional<upstream::H2Pool::Connecting> connecting;
+  if (!pool.isConnecting()) connecting.emplace(pool);
+  co_await leaseFresh(exchange, co_await connectCounted(exchange, *exchange.endpoint));
+  co_return loop::done;
+}
+
+bool mayShare(const Exchange& exchange) {
+  const upstream::ClusterState& cluster = *exchange.snapshot->cluster(exchange.plan.cluster);
+  if (cluster.protocol() == model::Protocol::kHttp2) return true;
+  return exchange.endpoint->learned != upstream::EndpointState::Learned::kHttp1 && cluster.offersHttp2();
+}
+
+}  // namespace
+
+bool leasePooled(Exchange& exchange, Freshness freshness) {
+  upstream::EndpointState& endpoint = *exchange.endpoint;
+  observe::CoreMetrics& metrics = exchange.core.metrics();
+  exchange.record.reused = false;
+  if (upstream::H2Connection* const shared = endpoint.h2_pool.connectionWithRoom()) {
+    if (!leaseStream(exchange, *shared)) return false;
+  } else {
+    if (freshness == Freshness::kFresh) return false;
+    std::unique_ptr<upstream::Connection> connection = endpoint.pool.take();
+    if (!connection) return false;
+    exchange.lease = upstream::Lease(exchange.endpoint, std::move(connection), metrics);
+  }
+  metrics.upstream_reused.add();
+  exchange.record.reused = true;
+  return true;
+}
+
+loop::Task<void> leaseConnected(Exchange& exchange) {
+  if (mayShare(exchange)) {
+    co_await leaseShared(exchange);
+  } else {
+    co_await leaseFresh(exchange, co_await connectCounted(exchange, *exchange.endpoint));
+  }
+  co_return loop::done;
+}
+
+}  // namespace remora::proxy
