@@ -124,6 +124,7 @@ bool hasControl(std::string_view text) {
 }
 
 std::string_view protocolOf(const ExchangeRecord& record) {
+  if (record.http_major == 0) return "TCP";
   return record.http_minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
 }
 

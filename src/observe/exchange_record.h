@@ -18,7 +18,7 @@ struct ExchangeRecord {
   Instant start;                 // monotonic
   uint32_t generation = 0;       // of the Snapshot that decided
   bool inbound = true;
-  uint8_t http_major = 1;  // of the request
+  uint8_t http_major = 1;  // of the request; 0: opaque TCP, where an exchange is a connection
   uint8_t http_minor = 1;
   std::string_view listener;
   std::string_view remote;  // "10.0.0.7:41822" or "unix"

@@ -29,6 +29,7 @@ struct CoreCounters {
   Counter upstream_retired;         // by age, idle time or a request count
   Counter replays;                  // a request sent again because it provably never arrived
   Gauge tunnels_active;
+  Gauge tcp_active;
   Counter protocol_errors_downstream;
   Counter protocol_errors_upstream;
   Counter glitches_downstream;  // odd but legal
@@ -40,9 +41,10 @@ struct CoreCounters {
 // On cache lines of its own: a neighbour's counter on the same line would cost each core its line at every request.
 struct alignas(64) CoreMetrics : CoreCounters {
   CoreMetrics() = default;
-  explicit CoreMetrics(size_t most_series) : requests(most_series) {}
+  explicit CoreMetrics(size_t most_series) : requests(most_series), tcp(most_series) {}
 
   RequestMetrics requests;
+  RequestMetrics tcp;  // of opaque connections, each counted as one request without a route or a status
 };
 
 }  // namespace remora::observe

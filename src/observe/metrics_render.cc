@@ -51,6 +51,7 @@ constexpr std::array kRows = {
     CounterRow{&C::replays, "remora_upstream_replays_total",
                "Requests sent again because they provably never reached the application."},
     CounterRow{&C::tunnels_active, "remora_tunnels_active", "Upgraded connections, such as WebSockets, that are open."},
+    CounterRow{&C::tcp_active, "remora_tcp_connections_active", "Connections relayed as opaque TCP that are open."},
     CounterRow{&C::protocol_errors_downstream, "remora_downstream_protocol_errors_total",
                "Requests refused because they were malformed or ambiguous."},
     CounterRow{&C::protocol_errors_upstream, "remora_upstream_protocol_errors_total",
@@ -215,6 +216,55 @@ void renderRequests(const Sums& sums, Output out) {
   }
 }
 
+struct TcpSum {
+  std::array<uint64_t, kReasons> connections{};
+  uint64_t received = 0;
+  uint64_t sent = 0;
+};
+using TcpSums = std::map<std::string, TcpSum>;  // by direction, listener, service
+
+TcpSums tcpSumsOf(Cores cores) {
+  TcpSums sums;
+  for (const CoreMetrics* core : cores) {
+    const size_t count = core->tcp.size();
+    for (size_t i = 0; i < count; ++i) {
+      const RequestSeries& series = core->tcp.at(i);
+      const SeriesLabels labels = series.labels();
+      TcpSum& sum = sums[fmt::format(R"(direction="{}",listener="{}",service="{}")", nameOf(labels.direction),
+                                     escapeLabel(labels.listener), escapeLabel(labels.service))];
+      for (size_t reason = 0; reason < kReasons; ++reason) {
+        sum.connections[reason] += series.requests(0, static_cast<Reason>(reason));
+      }
+      sum.received += series.bytesIn();
+      sum.sent += series.bytesOut();
+    }
+  }
+  return sums;
+}
+
+// Nothing at all where no TCP is relayed.
+void renderTcp(Cores cores, Output out) {
+  const TcpSums sums = tcpSumsOf(cores);
+  if (sums.empty()) return;
+  constexpr std::string_view kName = "remora_tcp_connections_total";
+  head(out, kName, "counter", "Connections relayed as opaque TCP that ended, by reason.");
+  for (const auto& [labels, sum] : sums) {
+    for (size_t reason = 0; reason < kReasons; ++reason) {
+      if (sum.connections[reason] == 0 && static_cast<Reason>(reason) != Reason::kOk) continue;
+      fmt::format_to(out, "{}{{{},reason=\"{}\"}} {}\n", kName, labels, tokenOf(static_cast<Reason>(reason)),
+                     sum.connections[reason]);
+    }
+  }
+  head(out, "remora_tcp_received_bytes_total", "counter", "Bytes received on such connections, when they ended.");
+  for (const auto& [labels, sum] : sums) {
+    fmt::format_to(out, "remora_tcp_received_bytes_total{{{}}} {}\n", labels, sum.received);
+  }
+  head(out, "remora_tcp_sent_bytes_total", "counter", "Bytes sent on such connections, when they ended.");
+  for (const auto& [labels, sum] : sums) {
+    fmt::format_to(out, "remora_tcp_sent_bytes_total{{{}}} {}\n", labels, sum.sent);
+  }
+}
+
 void renderHistogram(const Sums& sums, Output out, std::string_view name, std::string_view help,
                      LatencySum ServiceSum::* member) {
   head(out, name, "histogram", help);
@@ -264,6 +314,7 @@ std::string renderPrometheus(Cores cores, const ProcessFacts& facts) {
                   &ServiceSum::whole);
   renderHistogram(sums, out, "remora_upstream_duration_seconds", "From the request sent to the response head.",
                   &ServiceSum::upstream);
+  renderTcp(cores, out);
   renderCounters(cores, out);
   single(out, "remora_metric_series", "gauge", "Request series held, summed over the cores.", sums.series);
   single(out, "remora_metric_series_overflow_total", "counter",

@@ -6,23 +6,14 @@
 namespace remora::proxy {
 namespace {
 
-// A connection that was just made, and what it speaks.
-struct Connected {
-  std::unique_ptr<net::Stream> stream;
-  const tls::Facts* tls = nullptr;
-  bool is_http2 = false;
-};
-
 net::Patience connectPatience(Exchange& exchange, const model::PoolOptions& options) {
   net::Patience patience = exchange.patience(options.connect, Failure{Reason::kConnectTimeout, Reached::kNo, 0});
   patience.overdue.reached = Reached::kNo;
   return patience;
 }
 
-loop::Task<Connected> connectTo(Exchange& exchange, upstream::EndpointState& endpoint) {
-  Core& core = exchange.core;
-  const upstream::ClusterState& cluster = *exchange.snapshot->cluster(exchange.plan.cluster);
-  const net::Patience patience = connectPatience(exchange, cluster.pool());
+loop::Task<Connected> dial(Core& core, const upstream::ClusterState& cluster, upstream::EndpointState& endpoint,
+                           net::Patience patience) {
   Connected connected;
   connected.stream = co_await core.connector().connect(endpoint.endpoint.address);
   co_await net::WriteWait(*connected.stream, patience);
@@ -31,12 +22,9 @@ loop::Task<Connected> connectTo(Exchange& exchange, upstream::EndpointState& end
   co_return connected;
 }
 
-loop::Task<Connected> connectCounted(Exchange& exchange, upstream::EndpointState& endpoint) {
-  observe::CoreMetrics& metrics = exchange.core.metrics();
-  metrics.upstream_connects.add();
-  Result<Connected> connected = co_await loop::asResult(connectTo(exchange, endpoint));
-  if (!connected) metrics.upstream_connect_failures.add();
-  co_return connected;
+loop::Task<Connected> connectFor(Exchange& exchange) {
+  const upstream::ClusterState& cluster = *exchange.snapshot->cluster(exchange.plan.cluster);
+  return connectTo(exchange.core, cluster, *exchange.endpoint, connectPatience(exchange, cluster.pool()));
 }
 
 http::H2Session::Bounds boundsOf(const Exchange& exchange, const upstream::ClusterState& cluster) {
@@ -80,7 +68,7 @@ loop::Task<void> leaseShared(Exchange& exchange) {
   }
   std::optional<upstream::H2Pool::Connecting> connecting;
   if (!pool.isConnecting()) connecting.emplace(pool);
-  co_await leaseFresh(exchange, co_await connectCounted(exchange, *exchange.endpoint));
+  co_await leaseFresh(exchange, co_await connectFor(exchange));
   co_return loop::done;
 }
 
@@ -91,6 +79,15 @@ bool mayShare(const Exchange& exchange) {
 }
 
 }  // namespace
+
+loop::Task<Connected> connectTo(Core& core, const upstream::ClusterState& cluster, upstream::EndpointState& endpoint,
+                                net::Patience patience) {
+  observe::CoreMetrics& metrics = core.metrics();
+  metrics.upstream_connects.add();
+  Result<Connected> connected = co_await loop::asResult(dial(core, cluster, endpoint, patience));
+  if (!connected) metrics.upstream_connect_failures.add();
+  co_return connected;
+}
 
 bool leasePooled(Exchange& exchange, Freshness freshness) {
   upstream::EndpointState& endpoint = *exchange.endpoint;
@@ -113,7 +110,7 @@ loop::Task<void> leaseConnected(Exchange& exchange) {
   if (mayShare(exchange)) {
     co_await leaseShared(exchange);
   } else {
-    co_await leaseFresh(exchange, co_await connectCounted(exchange, *exchange.endpoint));
+    co_await leaseFresh(exchange, co_await connectFor(exchange));
   }
   co_return loop::done;
 }

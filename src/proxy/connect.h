@@ -2,6 +2,8 @@
 // by connecting, with TLS where the service asks for it. Belongs to one core.
 #pragma once
 
+#include <memory>
+
 #include "loop/task.h"
 #include "proxy/exchange.h"
 
@@ -11,6 +13,17 @@ enum class Freshness : uint8_t {
   kAny,    // a pooled connection will do
   kFresh,  // connect anew
 };
+
+// A connection that was just made, and what it speaks.
+struct Connected {
+  std::unique_ptr<net::Stream> stream;
+  const tls::Facts* tls = nullptr;
+  bool is_http2 = false;
+};
+// Connects as the cluster asks, and counts. Both must hold until it ends. A failure always says that the endpoint got
+// nothing.
+loop::Task<Connected> connectTo(Core& core, const upstream::ClusterState& cluster, upstream::EndpointState& endpoint,
+                                net::Patience patience);
 
 // Both lease exchange.endpoint into exchange.lease. Without waiting; false: nothing of the pool will do. HTTP/2
 // connections are shared, so that kFresh means nothing to them.

@@ -1,5 +1,6 @@
 #include "proxy/tunnel.h"
 
+#include "proxy/byte_relay.h"
 #include "proxy/forwarding.h"
 
 namespace remora::proxy {
@@ -16,48 +17,6 @@ class TunnelCount {
  private:
   observe::CoreMetrics& metrics_;
 };
-
-struct Half {
-  net::Stream& from;
-  net::Stream& to;
-  std::span<char> scratch;
-  net::Patience writing;
-  uint64_t* moved;
-};
-
-// One direction, until its end is passed on.
-loop::Task<void> pump(Half half, std::string first) {
-  http::MessageWriter writer(half.to, http::Framing::kUntilClose, Failure{Reason::kClientReset});
-  std::span<const char> data = first;
-  for (;;) {
-    if (!data.empty()) {
-      *half.moved += data.size();
-      const bool through = co_await writer.push(data, http::End::kMore);
-      if (!through) co_await writer.drained(half.writing);
-    }
-    co_await net::ReadWait(half.from, Deadline::never(), Failure{Reason::kInternal});
-    const net::IoResult read = half.from.read(half.scratch);
-    if (read.error && !read.isBlocked()) co_return fail(Reason::kClientReset, Reached::kYes, read.error);
-    if (read.isEnd()) break;
-    data = half.scratch.first(read.bytes);
-  }
-  half.to.shutdownWrite();
-  co_return loop::done;
-}
-
-// The upload's direction, beside the other one.
-struct Upload {
-  bool has_failed = false;
-  loop::Signal ended;
-};
-
-loop::Task<void> pumpUpload(Half half, std::string first, Upload& upload) {
-  const Result<void> outcome = co_await loop::asResult(pump(half, std::move(first)));
-  upload.has_failed = !outcome;
-  upload.ended.raise(half.to.loop().queue());
-  if (!outcome) half.to.interruptRead(outcome.error());  // a failure of either direction ends both
-  co_return loop::done;
-}
 
 }  // namespace
 
@@ -84,7 +43,6 @@ loop::Task<void> tunnel(Exchange& exchange) {
   net::Stream& upstream = exchange.lease.stream();
   const net::Patience stall{.stall = exchange.timeouts().write_stall, .stalled = Failure{Reason::kClientStalled}};
   client.writeThrough();
-  upstream.writeThrough();
   std::string first(exchange.response_rest.data(), exchange.response_rest.size());
   std::string first_up(exchange.takePipelined());
   http::MessageWriter head(client, http::Framing::kUntilClose, Failure{Reason::kClientReset});
@@ -94,17 +52,22 @@ loop::Task<void> tunnel(Exchange& exchange) {
   exchange.releaseSnapshot();
   if (!through) co_await head.drained(stall);
 
-  Upload upload;
   exchange.uploads.cancel();
-  exchange.uploads.start(
-      pumpUpload({client, upstream, core.scratch(), stall, &exchange.tunnel_received}, std::move(first_up), upload));
-  const Result<void> down =
-      co_await loop::asResult(pump({upstream, client, core.scratch(), stall, &exchange.record.bytes_sent}, {}));
-  // Half-closed: the client may still send until it is done itself.
-  if (down) co_await loop::SignalWait(upload.ended);
-  exchange.uploads.cancel();
+  Result<void> outcome;
+  {
+    ByteRelay relay({.client = client,
+                     .upstream = upstream,
+                     .scratch = core.scratch(),
+                     .write_stall = exchange.timeouts().write_stall,
+                     .received = &exchange.tunnel_received,
+                     .sent = &exchange.record.bytes_sent});
+    outcome = co_await loop::asResult(relay.run(std::move(first_up)));
+  }
+  if (!outcome) {
+    client.resetOnClose();
+    upstream.resetOnClose();
+  }
   exchange.lease = {};
-  if (!down || upload.has_failed) client.resetOnClose();
   co_return loop::done;
 }
 

@@ -59,23 +59,56 @@ class Compiler {
     const auto& listeners = snapshot_->config.listeners;
     for (uint32_t i = 0; i < listeners.size(); ++i) {
       const model::Listener& source = listeners[i];
-      if (!source.default_chain.http) {
-        refuse(source.origin, "listener '" + source.name + "' has no HTTP chain");
+      if (!source.default_chain.http && !source.default_chain.tcp) {
+        refuse(source.origin, "listener '" + source.name + "' has no HTTP and no TCP chain");
         continue;
       }
       ListenerPlan plan;
       plan.source = &source;
       plan.index = i;
       plan.rule = snapshot_->rules->idOf(source.origin);
-      plan.http = *source.default_chain.http;
+      plan.has_http = !source.default_chain.tcp;
+      if (plan.has_http) plan.http = *source.default_chain.http;
       plan.request_policy.path.slashes = plan.http.merge_slashes ? http::Slashes::kMerge : http::Slashes::kKeep;
       plan.request_policy.host_bytes = source.limits.host_bytes;
       for (const auto& table : snapshot_->route_tables) {
         if (table->source().name == plan.http.route_table) plan.routes = table.get();
       }
+      if (!plan.has_http) plan.routes = noRoutes();
       if (!plan.routes) refuse(source.origin, "listener '" + source.name + "' names no known route table");
+      planTcpChains(plan);
       snapshot_->listeners.push_back(std::move(plan));
     }
+  }
+
+  void planTcpChains(ListenerPlan& plan) {
+    const model::Listener& source = *plan.source;
+    for (uint32_t i = 0; i < source.chains.size(); ++i) planTcpChain(plan, source.chains[i], i);
+    if (source.default_chain.tcp) {
+      planTcpChain(plan, source.default_chain, static_cast<uint32_t>(source.chains.size()));
+    }
+  }
+
+  void planTcpChain(ListenerPlan& plan, const model::Chain& chain, uint32_t index) {
+    const std::string where = "listener '" + plan.source->name + "', chain '" + chain.name + "': ";
+    if (!chain.tcp) return refuse(plan.source->origin, where + "only the default chain may be HTTP");
+    auto compiled = compileTcpChain(chain, index);
+    if (!compiled) return refuse(plan.source->origin, where + compiled.error());
+    const auto found = snapshot_->cluster_index.find(chain.tcp->cluster);
+    // As with routes, a missing one may arrive later.
+    compiled->cluster = found == snapshot_->cluster_index.end() ? Snapshot::kNoCluster : found->second;
+    plan.tcp_chains.push_back(std::move(*compiled));
+  }
+
+  // Of listeners that serve no HTTP, so that whoever reads plans finds a table in each.
+  const route::RouteTable* noRoutes() {
+    if (!no_routes_) {
+      auto table = route::RouteTable::compile({}, {});
+      if (!table) return nullptr;
+      no_routes_ = table->get();
+      snapshot_->route_tables.push_back(std::move(*table));
+    }
+    return no_routes_;
   }
 
   void compileAccessLog() {
@@ -91,6 +124,7 @@ class Compiler {
   }
 
   std::shared_ptr<Snapshot> snapshot_;
+  const route::RouteTable* no_routes_ = nullptr;
   std::vector<route::CompileError> errors_;
 };
 

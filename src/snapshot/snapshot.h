@@ -14,6 +14,7 @@
 #include "observe/access_log_format.h"
 #include "route/route_table.h"
 #include "snapshot/rule_book.h"
+#include "snapshot/tcp_chain.h"
 
 namespace remora::snapshot {
 
@@ -24,7 +25,9 @@ struct ListenerPlan {
   observe::RuleId rule;
   model::HttpOptions http;  // of the chain that serves
   http::RequestPolicy request_policy;
-  const route::RouteTable* routes = nullptr;
+  const route::RouteTable* routes = nullptr;  // an empty one without an HTTP chain
+  std::vector<TcpChain> tcp_chains;           // in the order in which they are asked; the default chain is the last
+  bool has_http = true;                       // what no TCP chain takes is served as HTTP, or else reset
 };
 
 struct Snapshot {
