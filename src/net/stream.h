@@ -39,6 +39,10 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
 
   virtual IoResult read(std::span<char> into) = 0;
+  // What a read would give, which stays where it is; EOPNOTSUPP where that isn't known. mayRead() stays true after
+  // bytes were seen, so that a ReadWait ends at once: whoever needs more than is there waits for the watcher to be
+  // told, as it is of every arrival.
+  virtual IoResult peek(std::span<char> /*into*/) { return {0, EOPNOTSUPP}; }
   // Takes as much as fits now. Memory is borrowed only until it returns.
   virtual IoResult write(std::span<const iovec> pieces) = 0;
   // They may be gathered until the end of the loop's turn; closing and shutdownWrite() send them first.

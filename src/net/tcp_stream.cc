@@ -55,6 +55,15 @@ IoResult TcpStream::read(std::span<char> into) {
   return {static_cast<size_t>(n), 0};
 }
 
+IoResult TcpStream::peek(std::span<char> into) {
+  const ssize_t n = sys_.recv(fd_, into.data(), into.size(), MSG_PEEK);
+  if (n <= 0 && broken_) return {0, broken_};
+  if (n >= 0) return {static_cast<size_t>(n), 0};
+  if (errno == EINTR) return {0, EAGAIN};
+  if (errno == EAGAIN) may_read_ = false;
+  return {0, errno};
+}
+
 IoResult TcpStream::write(std::span<const iovec> pieces) {
   flush();
   if (broken_) return {0, broken_};

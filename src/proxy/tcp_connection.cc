@@ -20,13 +20,14 @@ bool mayTryAnother(const Failure& failure, uint8_t attempts, const upstream::Clu
 
 }  // namespace
 
-TcpConnection::TcpConnection(Core& core, Origin origin, const snapshot::TcpChain& chain)
+TcpConnection::TcpConnection(Core& core, Origin origin, const snapshot::TcpChain& chain, std::string server_name)
     : Connection(core, std::move(origin)),
       snapshot_(core.snapshot()),
       cluster_(chain.cluster),
       idle_(chain.source->tcp->idle),
       write_stall_(settings().timeouts.write_stall),
-      service_(chain.source->tcp->cluster) {
+      service_(chain.source->tcp->cluster),
+      server_name_(std::move(server_name)) {
   beginRecord(chain);
   core_.metrics().tcp_active.add();
 }
@@ -47,6 +48,7 @@ void TcpConnection::beginRecord(const snapshot::TcpChain& chain) {
   record_.listener = listener().name;
   record_.remote = record_.client = {remote_text_.data(), net::printPeer(peer(), remote_text_)};
   record_.service = service_;
+  record_.server_name = server_name_;
   record_.decide(Outcome::kReceived, plan.rule, 0, record_.start);
   record_.decide(Outcome::kChainChosen, plan.rule, static_cast<uint16_t>(std::min<uint32_t>(chain.index, UINT16_MAX)),
                  record_.start);

@@ -18,7 +18,8 @@ namespace remora::proxy {
 class TcpConnection final : public Connection, loop::Runnable, loop::TaskOwner, loop::Timer {
  public:
   // `chain` is one of the listener's in the core's current Snapshot.
-  TcpConnection(Core& core, Origin origin, const snapshot::TcpChain& chain);
+  // `server_name`: of the ClientHello that passed by, if one was looked at.
+  TcpConnection(Core& core, Origin origin, const snapshot::TcpChain& chain, std::string server_name = {});
   ~TcpConnection() override;
 
   void start() override;
@@ -41,6 +42,7 @@ class TcpConnection final : public Connection, loop::Runnable, loop::TaskOwner, 
   const Duration idle_;
   const Duration write_stall_;
   const std::string service_;
+  const std::string server_name_;
   observe::ExchangeRecord record_;
   observe::RequestSeries* series_ = nullptr;
   std::array<char, net::kPeerTextMax> remote_text_;

@@ -96,6 +96,7 @@ class Compiler {
     if (!compiled) return refuse(plan.source->origin, where + compiled.error());
     const auto found = snapshot_->cluster_index.find(chain.tcp->cluster);
     // As with routes, a missing one may arrive later.
+    compiled->is_default = &chain == &plan.source->default_chain;
     compiled->cluster = found == snapshot_->cluster_index.end() ? Snapshot::kNoCluster : found->second;
     plan.tcp_chains.push_back(std::move(*compiled));
   }

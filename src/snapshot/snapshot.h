@@ -26,8 +26,8 @@ struct ListenerPlan {
   model::HttpOptions http;  // of the chain that serves
   http::RequestPolicy request_policy;
   const route::RouteTable* routes = nullptr;  // an empty one without an HTTP chain
-  std::vector<TcpChain> tcp_chains;           // in the order in which they are asked; the default chain is the last
-  bool has_http = true;                       // what no TCP chain takes is served as HTTP, or else reset
+  std::vector<TcpChain> tcp_chains;           // in the order in which they are asked, the default chain last
+  bool has_http = true;                       // what no TCP chain takes; false: the default chain is one
 };
 
 struct Snapshot {
