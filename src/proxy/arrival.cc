@@ -50,12 +50,12 @@ std::unique_ptr<Connection> makeConnection(Core& core, Connection::Origin origin
       plan.tcp_chains.front().is_default ? net::Peer{} : destinationOf(*origin.transport, *plan.source);
   const ChainChoice choice = chooseTcpChain(plan, {.source = origin.peer, .destination = destination, .first = {}});
   switch (choice.kind) {
-    case ChainChoice::Kind::kTcp:
-      return std::make_unique<TcpConnection>(core, std::move(origin), *choice.chain);
+    case ChainChoice::Kind::kHttp:
+      return makeHttp(core, std::move(origin));
     case ChainChoice::Kind::kWait:
       return std::make_unique<Arrival>(core, std::move(origin), destination);
     default:
-      return makeHttp(core, std::move(origin));
+      return std::make_unique<TcpConnection>(core, std::move(origin), choice.chain);
   }
 }
 
@@ -86,15 +86,15 @@ void Arrival::choose(bool is_late) {
   const ChainChoice choice =
       chooseTcpChain(planOf(core_, listener()), {.source = peer(), .destination = destination_, .first = first});
   switch (choice.kind) {
-    case ChainChoice::Kind::kTcp: {
-      const std::string name(first.server_name);
-      return core_.replace(*this, std::make_unique<TcpConnection>(core_, takeOrigin(), *choice.chain, name));
-    }
     case ChainChoice::Kind::kHttp:
       return core_.replace(*this, makeHttp(core_, takeOrigin()));
     case ChainChoice::Kind::kWait:
       // What was looked at stays readable; the next edge tells of more. Only an interrupted look has to be repeated.
       if (peeked.isBlocked() && transport().mayRead()) core_.loop().post(*this);
+      return;
+    default:
+      std::string name(first.server_name);
+      core_.replace(*this, std::make_unique<TcpConnection>(core_, takeOrigin(), choice.chain, std::move(name)));
   }
 }
 

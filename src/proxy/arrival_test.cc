@@ -6,7 +6,7 @@
 namespace remora::proxy::test {
 namespace {
 
-enum class Default : uint8_t { kTcp, kHttp };
+enum class Default : uint8_t { kTcp, kHttp, kNone };
 
 // A chain for a server name, so that each connection is waited for; what has no such name goes to the default chain.
 model::Config waitingConfig(Default otherwise) {
@@ -16,10 +16,8 @@ model::Config waitingConfig(Default otherwise) {
   chain.name = "named";
   chain.match.server_names = {"a.example"};
   chain.tcp = model::TcpOptions{.cluster = "app"};
-  if (otherwise == Default::kTcp) {
-    listener.default_chain.http.reset();
-    listener.default_chain.tcp = chain.tcp;
-  }
+  if (otherwise != Default::kHttp) listener.default_chain.http.reset();
+  if (otherwise == Default::kTcp) listener.default_chain.tcp = chain.tcp;
   listener.chains.push_back(std::move(chain));
   return config;
 }
@@ -80,6 +78,27 @@ TEST(Arrivals, HttpIsServedWithWhatWasLookedAt) {
   EXPECT_EQ(statusOf(world.exchange(*client, kGet, kOk)), 200);
   EXPECT_EQ(statusOf(world.exchange(*client, kGet, kOk)), 200);
   EXPECT_EQ(world.metrics.tcp.size(), 0u);
+}
+
+TEST(Arrivals, WhomNoChainTakesIsReset) {
+  World world(waitingConfig(Default::kNone));
+  auto client = world.client();
+  client->put("hello");
+  world.settle();
+  EXPECT_TRUE(client->isReset());
+  EXPECT_EQ(world.last().reason, Reason::kNoRoute);
+  EXPECT_EQ(world.appConnections(), 0u);
+}
+
+// The connection was there before; it is asked anew with each request.
+TEST(Arrivals, AListenerThatBecomesTcpAnswersNoRequestOfBefore) {
+  World world;
+  auto client = world.client();
+  EXPECT_EQ(statusOf(world.exchange(*client, kGet, kOk)), 200);
+  world.adopt(waitingConfig(Default::kTcp));
+  client->put(kGet);
+  world.settle();
+  EXPECT_EQ(statusOf(client->take()), 404);
 }
 
 TEST(Arrivals, AResetEndsThemWithoutARecord) {

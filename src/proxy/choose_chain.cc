@@ -49,7 +49,7 @@ ChainChoice chooseTcpChain(const snapshot::ListenerPlan& plan, const ChainFacts&
     }
     return {ChainChoice::Kind::kTcp, &chain};
   }
-  return {ChainChoice::Kind::kHttp};
+  return {plan.routes ? ChainChoice::Kind::kHttp : ChainChoice::Kind::kNone};
 }
 
 }  // namespace remora::proxy

@@ -29,6 +29,7 @@ struct ChainChoice {
   enum class Kind : uint8_t {
     kTcp,   // `chain` relays it
     kHttp,  // no TCP chain takes it, so the default chain's HTTP does
+    kNone,  // neither does anything else
     kWait,  // it depends on first bytes that aren't complete
   };
   Kind kind = Kind::kHttp;

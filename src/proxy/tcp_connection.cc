@@ -20,13 +20,14 @@ bool mayTryAnother(const Failure& failure, uint8_t attempts, const upstream::Clu
 
 }  // namespace
 
-TcpConnection::TcpConnection(Core& core, Origin origin, const snapshot::TcpChain& chain, std::string server_name)
+TcpConnection::TcpConnection(Core& core, Origin origin, const snapshot::TcpChain* chain, std::string server_name)
     : Connection(core, std::move(origin)),
       snapshot_(core.snapshot()),
-      cluster_(chain.cluster),
-      idle_(chain.source->tcp->idle),
+      has_chain_(chain != nullptr),
+      cluster_(chain ? chain->cluster : snapshot::Snapshot::kNoCluster),
+      idle_(chain ? chain->source->tcp->idle : Duration(0)),
       write_stall_(settings().timeouts.write_stall),
-      service_(chain.source->tcp->cluster),
+      service_(chain ? chain->source->tcp->cluster : std::string()),
       server_name_(std::move(server_name)) {
   beginRecord(chain);
   core_.metrics().tcp_active.add();
@@ -36,7 +37,7 @@ TcpConnection::~TcpConnection() {
   core_.metrics().tcp_active.sub();
 }
 
-void TcpConnection::beginRecord(const snapshot::TcpChain& chain) {
+void TcpConnection::beginRecord(const snapshot::TcpChain* chain) {
   const snapshot::ListenerPlan& plan = (*snapshot_)->listeners[listener().plan];
   const bool inbound = plan.source->direction == model::Direction::kInbound;
   record_.start = core_.loop().readClock();
@@ -50,8 +51,12 @@ void TcpConnection::beginRecord(const snapshot::TcpChain& chain) {
   record_.service = service_;
   record_.server_name = server_name_;
   record_.decide(Outcome::kReceived, plan.rule, 0, record_.start);
-  record_.decide(Outcome::kChainChosen, plan.rule, static_cast<uint16_t>(std::min<uint32_t>(chain.index, UINT16_MAX)),
-                 record_.start);
+  if (chain) {
+    const auto position = static_cast<uint16_t>(std::min<uint32_t>(chain->index, UINT16_MAX));
+    record_.decide(Outcome::kChainChosen, plan.rule, position, record_.start);
+  } else {
+    record_.decide(Outcome::kNoRouteMatched, {}, 0, record_.start);
+  }
   series_ = core_.metrics().tcp.seriesFor(
       {inbound ? observe::Direction::kInbound : observe::Direction::kOutbound, record_.listener, {}, record_.service});
 }
@@ -71,6 +76,7 @@ loop::Task<void> TcpConnection::serve() {
 
 loop::Task<void> TcpConnection::connect() {
   const Ref<CoreSnapshot> snapshot = std::exchange(snapshot_, {});
+  if (!has_chain_) co_return fail(Reason::kNoRoute, Reached::kNo);
   const Ref<upstream::ClusterState> cluster(snapshot->cluster(cluster_));
   if (!cluster) co_return fail(Reason::kNoService, Reached::kNo);
   for (;;) {

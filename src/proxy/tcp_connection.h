@@ -17,9 +17,9 @@ namespace remora::proxy {
 
 class TcpConnection final : public Connection, loop::Runnable, loop::TaskOwner, loop::Timer {
  public:
-  // `chain` is one of the listener's in the core's current Snapshot.
+  // `chain` is one of the listener's in the core's current Snapshot; null: none takes the connection, which is reset.
   // `server_name`: of the ClientHello that passed by, if one was looked at.
-  TcpConnection(Core& core, Origin origin, const snapshot::TcpChain& chain, std::string server_name = {});
+  TcpConnection(Core& core, Origin origin, const snapshot::TcpChain* chain, std::string server_name = {});
   ~TcpConnection() override;
 
   void start() override;
@@ -30,7 +30,7 @@ class TcpConnection final : public Connection, loop::Runnable, loop::TaskOwner, 
   void run() override;  // the task ended, or something happened to the client that nobody waits for
   void onTaskEnd() override { core_.loop().post(*this); }
   void onTime() override;  // silent for too long
-  void beginRecord(const snapshot::TcpChain& chain);
+  void beginRecord(const snapshot::TcpChain* chain);
   loop::Task<void> serve();
   loop::Task<void> connect();
   loop::Task<void> relay();
@@ -38,6 +38,7 @@ class TcpConnection final : public Connection, loop::Runnable, loop::TaskOwner, 
 
   // Until connected: a connection of days must not pin a Snapshot.
   Ref<CoreSnapshot> snapshot_;
+  const bool has_chain_;
   const uint32_t cluster_;
   const Duration idle_;
   const Duration write_stall_;

@@ -59,23 +59,21 @@ class Compiler {
     const auto& listeners = snapshot_->config.listeners;
     for (uint32_t i = 0; i < listeners.size(); ++i) {
       const model::Listener& source = listeners[i];
-      if (!source.default_chain.http && !source.default_chain.tcp) {
-        refuse(source.origin, "listener '" + source.name + "' has no HTTP and no TCP chain");
-        continue;
+      const model::Chain& last = source.default_chain;
+      if (!last.http && !last.tcp && source.chains.empty()) {
+        refuse(source.origin, "listener '" + source.name + "' leads nowhere: it has no chain");
       }
       ListenerPlan plan;
       plan.source = &source;
       plan.index = i;
       plan.rule = snapshot_->rules->idOf(source.origin);
-      plan.has_http = !source.default_chain.tcp;
-      if (plan.has_http) plan.http = *source.default_chain.http;
+      if (last.http) plan.http = *last.http;
       plan.request_policy.path.slashes = plan.http.merge_slashes ? http::Slashes::kMerge : http::Slashes::kKeep;
       plan.request_policy.host_bytes = source.limits.host_bytes;
       for (const auto& table : snapshot_->route_tables) {
-        if (table->source().name == plan.http.route_table) plan.routes = table.get();
+        if (last.http && table->source().name == plan.http.route_table) plan.routes = table.get();
       }
-      if (!plan.has_http) plan.routes = noRoutes();
-      if (!plan.routes) refuse(source.origin, "listener '" + source.name + "' names no known route table");
+      if (last.http && !plan.routes) refuse(source.origin, "listener '" + source.name + "' names no known route table");
       planTcpChains(plan);
       snapshot_->listeners.push_back(std::move(plan));
     }
@@ -101,17 +99,6 @@ class Compiler {
     plan.tcp_chains.push_back(std::move(*compiled));
   }
 
-  // Of listeners that serve no HTTP, so that whoever reads plans finds a table in each.
-  const route::RouteTable* noRoutes() {
-    if (!no_routes_) {
-      auto table = route::RouteTable::compile({}, {});
-      if (!table) return nullptr;
-      no_routes_ = table->get();
-      snapshot_->route_tables.push_back(std::move(*table));
-    }
-    return no_routes_;
-  }
-
   void compileAccessLog() {
     const model::AccessLog& log = snapshot_->config.telemetry.access_log;
     if (log.sink == model::AccessLog::Sink::kNone) return;
@@ -125,7 +112,6 @@ class Compiler {
   }
 
   std::shared_ptr<Snapshot> snapshot_;
-  const route::RouteTable* no_routes_ = nullptr;
   std::vector<route::CompileError> errors_;
 };
 

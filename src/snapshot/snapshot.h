@@ -23,11 +23,10 @@ struct ListenerPlan {
   const model::Listener* source = nullptr;
   uint32_t index = 0;
   observe::RuleId rule;
-  model::HttpOptions http;  // of the chain that serves
+  model::HttpOptions http;  // of the default chain
   http::RequestPolicy request_policy;
-  const route::RouteTable* routes = nullptr;  // an empty one without an HTTP chain
+  const route::RouteTable* routes = nullptr;  // null: the default chain isn't HTTP
   std::vector<TcpChain> tcp_chains;           // in the order in which they are asked, the default chain last
-  bool has_http = true;                       // what no TCP chain takes; false: the default chain is one
 };
 
 struct Snapshot {

@@ -1,7 +1,5 @@
 #include "snapshot/tcp_chain.h"
 
-#include <algorithm>
-
 namespace remora::snapshot {
 namespace {
 
@@ -18,8 +16,7 @@ std::expected<std::vector<route::SourceRange>, std::string> rangesOf(const std::
 // "a.example", or "*.example" for every name below it.
 bool isServerName(std::string_view name) {
   if (name.starts_with("*.")) name.remove_prefix(2);
-  return !name.empty() && name.find('*') == std::string_view::npos &&
-         std::ranges::none_of(name, [](char c) { return c >= 'A' && c <= 'Z'; });
+  return !name.empty() && name.find('*') == std::string_view::npos;
 }
 
 }  // namespace
@@ -34,7 +31,7 @@ std::expected<TcpChain, std::string> compileTcpChain(const model::Chain& source,
   }
   for (const std::string& name : source.match.server_names) {
     if (!isServerName(name)) {
-      return std::unexpected("'" + name + "' isn't a server name such as a.example or *.example, in lower case");
+      return std::unexpected("'" + name + "' isn't a server name such as a.example or *.example");
     }
   }
   auto destinations = rangesOf(source.match.destination_cidrs);
