@@ -100,6 +100,12 @@ TEST(AccessLogFormat, FillsATemplate) {
   EXPECT_EQ(writeText("%{trace_id} \"%{referer}\"", sample()), "- \"-\"\n");
 }
 
+TEST(AccessLogFormat, TellsOpaqueConnections) {
+  ExchangeRecord record = sample();
+  record.http_major = record.http_minor = 0;
+  EXPECT_EQ(writeText("%{protocol}", record), "TCP\n");
+}
+
 TEST(AccessLogFormat, RefusesTemplatesThatCannotBeMeant) {
   EXPECT_THAT(AccessLogFormat::text("100%").error(), HasSubstr("write %% for a percent sign"));
   EXPECT_THAT(AccessLogFormat::text("%{status").error(), HasSubstr("such as %{status}"));

@@ -183,8 +183,8 @@ Sums sumOf(Cores cores) {
   for (const CoreMetrics* core : cores) {
     const size_t count = core->requests.size();
     for (size_t i = 0; i < count; ++i) addSeries(core->requests.at(i), sums);
-    sums.series += count;
-    sums.overflow += core->requests.overflow();
+    sums.series += count + core->tcp.size();
+    sums.overflow += core->requests.overflow() + core->tcp.overflow();
   }
   return sums;
 }
@@ -316,9 +316,10 @@ std::string renderPrometheus(Cores cores, const ProcessFacts& facts) {
                   &ServiceSum::upstream);
   renderTcp(cores, out);
   renderCounters(cores, out);
-  single(out, "remora_metric_series", "gauge", "Request series held, summed over the cores.", sums.series);
+  single(out, "remora_metric_series", "gauge", "Series of requests and TCP connections held, summed over the cores.",
+         sums.series);
   single(out, "remora_metric_series_overflow_total", "counter",
-         "Look-ups of request series that went to 'other' because a core held as many as it may.", sums.overflow);
+         "Look-ups of such series that went to 'other' because a core held as many as it may.", sums.overflow);
   renderProcess(facts, out);
   return text;
 }
