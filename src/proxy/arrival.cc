@@ -23,7 +23,8 @@ const snapshot::ListenerPlan& planOf(Core& core, const ListenerState& listener) 
 net::Peer destinationOf(const net::Stream& transport, const model::Listener& listener) {
   sockaddr_storage address{};
   socklen_t length = sizeof address;
-  if (getsockname(transport.descriptor(), reinterpret_cast<sockaddr*>(&address), &length) == 0) {
+  if (transport.descriptor() >= 0 &&
+      getsockname(transport.descriptor(), reinterpret_cast<sockaddr*>(&address), &length) == 0) {
     return net::peerOf(reinterpret_cast<const sockaddr*>(&address));
   }
   return net::parsePeer(model::toText(listener.address)).value_or(net::Peer{});
