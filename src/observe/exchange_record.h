@@ -18,7 +18,7 @@ struct ExchangeRecord {
   Instant start;                 // monotonic
   uint32_t generation = 0;       // of the Snapshot that decided
   bool inbound = true;
-  uint8_t http_major = 1;  // of the request
+  uint8_t http_major = 1;  // of the request; 0: bytes relayed as they are
   uint8_t http_minor = 1;
   std::string_view listener;
   std::string_view remote;  // "10.0.0.7:41822" or "unix"
@@ -49,13 +49,16 @@ struct ExchangeRecord {
   uint8_t attempts = 0;
   bool reused = false;  // the last attempt went over a pooled connection
   bool upgraded = false;
-  uint8_t upstream_major = 0;  // HTTP version of the last attempt; 0: none was sent
+  std::string_view upstream_protocol;  // of the last attempt, where it isn't HTTP/1.1
   std::string_view upstream_tls_version;
   std::string_view upstream_peer;  // who the endpoint proved to be
 
   // Written at the end.
   uint16_t status = 0;  // as sent to the client; 0 when nothing was sent
   Reason reason = Reason::kOk;
+  int8_t grpc_code = -1;          // of a gRPC call; -1: none was seen
+  std::string_view grpc_status;   // its name: "UNAVAILABLE"
+  std::string_view grpc_message;  // as it was sent, percent-encoded
   int32_t detail = 0;           // errno or a number for the reason's sentence
   uint64_t bytes_received = 0;  // request body
   uint64_t bytes_sent = 0;      // response body

@@ -1,7 +1,9 @@
 #include "proxy/attempt.h"
 
+#include <string>
 #include <utility>
 
+#include "http/grpc.h"
 #include "proxy/forwarding.h"
 #include "proxy/relay.h"
 #include "proxy/response_head.h"
@@ -38,9 +40,13 @@ Result<void> beginRequest(Exchange& exchange) {
   std::string_view host = request.host;
   if (route.rewrite && route.rewrite->host) host = *route.rewrite->host;
   if (host.empty()) host = exchange.record.endpoint;  // HTTP/1.0 without Host: HTTP/1.1 must have one
+  std::string grpc_timeout;
+  if (exchange.is_grpc && !exchange.deadline.isNever()) {
+    grpc_timeout = http::grpc::timeoutText(exchange.deadline.instant() - exchange.core.now());
+  }
   http::H2Stream* const h2 = exchange.lease.h2();
-  HeadWriter out =
-      h2 ? HeadWriter(exchange.core.headSpace(), exchange.core.headFields()) : HeadWriter(exchange.core.headSpace());
+  HeadWriter out = h2 ? HeadWriter(exchange.core.headSpace(), exchange.core.headFields(), HeadWriter::Texts::kListed)
+                      : HeadWriter(exchange.core.headSpace());
   const http::BodyPlan body = planFor(h2 ? Towards::kHttp2 : Towards::kHttp11, request.body);
   writeRequestHead(request,
                    {.options = options,
@@ -54,6 +60,7 @@ Result<void> beginRequest(Exchange& exchange) {
                     .peer_port_ip = quoted.text(),
                     .request_id = options.request_id ? exchange.record.request_id : std::string_view(),
                     .traceparent = exchange.traceparentToSend(),
+                    .grpc_timeout = grpc_timeout,
                     .keep_tracestate = !options.trace_context || exchange.hasValidTraceparent()},
                    out);
   if (out.hasOverflowed()) return fail(Reason::kHeadTooLarge, Reached::kNo);

@@ -71,6 +71,9 @@ class Exchange {
   const model::Timeouts& timeouts() const { return timeouts_; }
   net::Patience patience(Duration stall, Failure stalled) const;
   std::string_view schemeTowardsEndpoint() const;
+  // A gRPC call's status stands in the trailers, or in the head of an answer that has nothing else.
+  void noteGrpcStatus(const http::Headers& fields);
+  void noteGrpcStatus(uint32_t code, std::string_view message);
   // Where the head of the answer is written: as text, or as the fields of HTTP/2.
   HeadWriter headTowardsClient();
   void beginAnswer(const HeadWriter& head, http::Framing framing);
@@ -95,6 +98,7 @@ class Exchange {
   // proxyExchange()
   Plan plan;
   Deadline deadline = Deadline::never();  // of the whole exchange
+  bool is_grpc = false;
 
   // attempt()
   enum class Upload : uint8_t { kNone, kRunning, kDone, kFailed };
@@ -129,6 +133,7 @@ class Exchange {
   void grow(size_t capacity);
   void describeClient();
   void describeTls();
+  Result<void> heedGrpcTimeout();
 
   static constexpr size_t kBufferBytes = 16 << 10;
 
@@ -143,6 +148,7 @@ class Exchange {
   std::string storage_;  // lower-case host, normalised path
   std::string target_memory_;
   std::string names_;  // after releaseSnapshot()
+  std::string grpc_message_;
   std::array<char, net::kPeerTextMax> remote_text_;
   std::array<char, net::kPeerTextMax> client_text_;
   observe::RequestId request_id_;

@@ -98,6 +98,11 @@ class RequestHead {
       writeUpgrade();
     }
     writeForwarded();
+    if (!how_.grpc_timeout.empty()) {
+      out_.open("grpc-timeout");
+      out_.put(how_.grpc_timeout);
+      out_.close();
+    }
     if (!how_.request_id.empty() && adds("x-request-id")) out_.field("X-Request-Id", how_.request_id);
     if (!how_.traceparent.empty() && adds("traceparent")) out_.field("traceparent", how_.traceparent);
     if (how_.options.via && adds("via")) {
@@ -168,6 +173,9 @@ class RequestHead {
         break;
       case Id::kVia:
         if (how_.options.via) return;
+        break;
+      case Id::kGrpcTimeout:
+        if (!how_.grpc_timeout.empty()) return;
         break;
       default:
         break;

@@ -13,6 +13,7 @@
 
 namespace remora::proxy {
 
+// Texts but peer_ip, peer_port_ip and grpc_timeout must hold until the head is sent, where `out` only lists them.
 struct RequestForwarding {
   const model::HttpOptions& options;
   const model::HeaderChanges& changes;
@@ -25,6 +26,7 @@ struct RequestForwarding {
   std::string_view peer_port_ip;  // as Forwarded writes it: quoted and bracketed for IPv6
   std::string_view request_id;    // to send; empty: none
   std::string_view traceparent;   // to send; empty: leave trace headers as they are
+  std::string_view grpc_timeout;  // to send; empty: as it was received
   bool keep_tracestate = true;    // the received traceparent was valid
 };
 
