@@ -4,16 +4,10 @@
 #include <charconv>
 
 #include "base/ascii.h"
+#include "base/grpc_status.h"
 
 namespace remora::http::grpc {
 namespace {
-
-constexpr std::array<std::string_view, 17> kStatusNames = {
-    "OK",        "CANCELLED",       "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
-    "NOT_FOUND", "ALREADY_EXISTS",  "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
-    "ABORTED",   "OUT_OF_RANGE",    "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
-    "DATA_LOSS", "UNAUTHENTICATED",
-};
 
 constexpr size_t kTimeoutDigits = 8;
 
@@ -64,14 +58,10 @@ std::string timeoutText(Duration left) {
   return std::to_string(kMostDigits) + "H";
 }
 
-std::string_view statusName(uint32_t code) {
-  return code < kStatusNames.size() ? kStatusNames[code] : std::string_view();
-}
-
 std::optional<uint32_t> parseStatus(std::string_view text) {
   if (text.empty() || text.size() > 2) return std::nullopt;
   const std::optional<uint64_t> number = parseDigits(text);
-  if (!number || *number >= kStatusNames.size()) return std::nullopt;
+  if (!number || *number >= kGrpcStatuses) return std::nullopt;
   return static_cast<uint32_t>(*number);
 }
 

@@ -21,8 +21,6 @@ std::optional<Duration> parseTimeout(std::string_view text);
 // The largest unit that loses nothing that matters, rounded down; "0n" for what has passed.
 std::string timeoutText(Duration left);
 
-// "UNAVAILABLE"; empty for a code that isn't one of the 17.
-std::string_view statusName(uint32_t code);
 // Of grpc-status: a decimal number from 0 to 16; nothing for anything else.
 std::optional<uint32_t> parseStatus(std::string_view text);
 

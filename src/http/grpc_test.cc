@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/grpc_status.h"
+
 namespace remora::http::grpc {
 namespace {
 
@@ -49,9 +51,9 @@ TEST(Grpc, ATimeoutIsWrittenSoThatItIsReadAgain) {
   }
 }
 
-TEST(Grpc, StatusesHaveNames) {
-  EXPECT_EQ(statusName(14), "UNAVAILABLE");
-  EXPECT_EQ(statusName(17), "");
+TEST(Grpc, StatusesAreNumbersOfTheList) {
+  EXPECT_EQ(grpcStatusName(14), "UNAVAILABLE");
+  EXPECT_EQ(grpcStatusName(17), "");
   EXPECT_EQ(parseStatus("16"), 16U);
   for (const std::string_view text : {"", "17", "-1", "+1", "1 ", "007", "x"}) EXPECT_FALSE(parseStatus(text)) << text;
 }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/grpc_status.h"
 #include "http/grpc.h"
 #include "http/h2_validate.h"
 #include "proxy/attempt.h"
@@ -24,7 +25,7 @@ loop::Task<void> proxyExchange(Core& core, Exchange& exchange) {
     co_return loop::done;
   }
   co_await tryUpstreams(core, exchange);
-  if (exchange.response.status == 101) {
+  if (exchange.switches_protocol) {
     co_await tunnel(exchange);
   } else {
     co_await relayResponse(exchange);
@@ -351,7 +352,7 @@ void Exchange::noteGrpcStatus(const http::Headers& fields) {
 void Exchange::noteGrpcStatus(uint32_t code, std::string_view message) {
   grpc_message_.assign(message);
   record.grpc_code = static_cast<int8_t>(code);
-  record.grpc_status = http::grpc::statusName(code);
+  record.grpc_status = grpcStatusName(code);
   record.grpc_message = grpc_message_;
 }
 

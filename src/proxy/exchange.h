@@ -108,11 +108,13 @@ class Exchange {
   upstream::Lease lease;
   std::optional<http::MessageWriter> upload_writer;
   http::H1ResponseParser response_parser;
-  http::Response response;        // views hold until the next wait
-  std::string response_bytes;     // of a head that came in pieces
-  std::span<char> response_rest;  // what came with the response head, until the next wait
-  bool response_begun = false;    // at least one byte of a response was seen
-  bool continue_sent = false;     // a 100 went to the client
+  http::Response response;         // views hold until the next wait
+  std::string response_bytes;      // of a head that came in pieces
+  std::span<char> response_rest;   // what came with the response head, until the next wait
+  std::string websocket_key;       // made for the endpoint, see RequestForwarding
+  bool switches_protocol = false;  // after this response the bytes are a tunnel's
+  bool response_begun = false;     // at least one byte of a response was seen
+  bool continue_sent = false;      // a 100 went to the client
   Instant sent_at{0};
 
   // relay(), reply()
