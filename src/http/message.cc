@@ -49,6 +49,8 @@ bool isIdempotent(Method method) {
 
 std::string_view phraseOf(uint16_t status) {
   switch (status) {
+    case 101:
+      return "Switching Protocols";
     case 200:
       return "OK";
     case 201:

@@ -70,11 +70,10 @@ IoResult TcpStream::write(std::span<const iovec> pieces) {
   refused_ = 0;
   if (unsent_) return {0, EAGAIN};
   loop::SendBatch* const batch = loop_.sends();
-  if (!batch || writes_through_ || !may_write_ || !batch->put(fd_, *this, pieces)) return writeNow(pieces);
+  const size_t gathered = batch && !writes_through_ && may_write_ ? batch->put(fd_, *this, pieces) : 0;
+  if (gathered == 0) return writeNow(pieces);
   is_gathered_ = true;
-  size_t bytes = 0;
-  for (const iovec& piece : pieces) bytes += piece.iov_len;
-  return {bytes, 0};
+  return {gathered, 0};
 }
 
 IoResult TcpStream::writeNow(std::span<const iovec> pieces) {

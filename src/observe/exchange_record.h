@@ -49,18 +49,21 @@ struct ExchangeRecord {
   uint8_t attempts = 0;
   bool reused = false;  // the last attempt went over a pooled connection
   bool upgraded = false;
-  uint8_t upstream_major = 0;  // HTTP version of the last attempt; 0: none was sent
+  std::string_view upstream_protocol;  // of the last attempt, where it isn't HTTP/1.1
   std::string_view upstream_tls_version;
   std::string_view upstream_peer;  // who the endpoint proved to be
 
   // Written at the end.
   uint16_t status = 0;  // as sent to the client; 0 when nothing was sent
   Reason reason = Reason::kOk;
-  int32_t detail = 0;           // errno or a number for the reason's sentence
-  uint64_t bytes_received = 0;  // request body
-  uint64_t bytes_sent = 0;      // response body
-  Duration duration{0};         // head read .. last byte sent
-  Duration upstream{0};         // request sent .. response head; 0 without a response
+  int8_t grpc_code = -1;          // of a gRPC call; -1: none was seen
+  std::string_view grpc_status;   // its name: "UNAVAILABLE"
+  std::string_view grpc_message;  // as it was sent, percent-encoded
+  int32_t detail = 0;             // errno or a number for the reason's sentence
+  uint64_t bytes_received = 0;    // request body
+  uint64_t bytes_sent = 0;        // response body
+  Duration duration{0};           // head read .. last byte sent
+  Duration upstream{0};           // request sent .. response head; 0 without a response
 
   Trail trail;
 

@@ -134,6 +134,7 @@ struct RequestSum {
   std::array<std::array<uint64_t, kReasons>, RequestSeries::kStatusClasses> requests{};
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
+  std::array<uint64_t, kGrpcStatuses> grpc{};
 };
 
 struct LatencySum {
@@ -170,6 +171,7 @@ void addSeries(const RequestSeries& series, Sums& sums) {
       sum.requests[status_class][reason] += series.requests(status_class, static_cast<Reason>(reason));
     }
   }
+  for (uint32_t code = 0; code < kGrpcStatuses; ++code) sum.grpc[code] += series.grpcCalls(code);
   sum.bytes_in += series.bytesIn();
   sum.bytes_out += series.bytesOut();
   ServiceSum& latency = sums.latencies[fmt::format(R"(direction="{}",route="{}",service="{}")",
@@ -265,6 +267,17 @@ void renderTcp(Cores cores, Output out) {
   }
 }
 
+void renderGrpc(const Sums& sums, Output out) {
+  constexpr std::string_view kName = "remora_grpc_calls_total";
+  head(out, kName, "counter", "gRPC calls that ended with a status, by its name.");
+  for (const auto& [labels, sum] : sums.requests) {
+    for (uint32_t code = 0; code < kGrpcStatuses; ++code) {
+      if (sum.grpc[code] == 0) continue;
+      fmt::format_to(out, "{}{{{},grpc_status=\"{}\"}} {}\n", kName, labels, grpcStatusName(code), sum.grpc[code]);
+    }
+  }
+}
+
 void renderHistogram(const Sums& sums, Output out, std::string_view name, std::string_view help,
                      LatencySum ServiceSum::* member) {
   head(out, name, "histogram", help);
@@ -310,6 +323,7 @@ std::string renderPrometheus(Cores cores, const ProcessFacts& facts) {
   const Output out(text);
   const Sums sums = sumOf(cores);
   renderRequests(sums, out);
+  renderGrpc(sums, out);
   renderHistogram(sums, out, "remora_request_duration_seconds", "From the request head read to the last byte sent.",
                   &ServiceSum::whole);
   renderHistogram(sums, out, "remora_upstream_duration_seconds", "From the request sent to the response head.",

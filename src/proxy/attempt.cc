@@ -1,7 +1,10 @@
 #include "proxy/attempt.h"
 
+#include <string>
 #include <utility>
 
+#include "http/grpc.h"
+#include "http/websocket.h"
 #include "proxy/forwarding.h"
 #include "proxy/relay.h"
 #include "proxy/response_head.h"
@@ -38,9 +41,17 @@ Result<void> beginRequest(Exchange& exchange) {
   std::string_view host = request.host;
   if (route.rewrite && route.rewrite->host) host = *route.rewrite->host;
   if (host.empty()) host = exchange.record.endpoint;  // HTTP/1.0 without Host: HTTP/1.1 must have one
+  std::string grpc_timeout;
+  if (exchange.is_grpc && !exchange.deadline.isNever()) {
+    grpc_timeout = http::grpc::timeoutText(exchange.deadline.instant() - exchange.core.now());
+  }
   http::H2Stream* const h2 = exchange.lease.h2();
-  HeadWriter out =
-      h2 ? HeadWriter(exchange.core.headSpace(), exchange.core.headFields()) : HeadWriter(exchange.core.headSpace());
+  HeadWriter out = h2 ? HeadWriter(exchange.core.headSpace(), exchange.core.headFields(), HeadWriter::Texts::kListed)
+                      : HeadWriter(exchange.core.headSpace());
+  exchange.websocket_key.clear();
+  if (!h2 && request.major == 2 && !request.upgrade.empty()) {
+    exchange.websocket_key = http::websocket::keyOf({exchange.core.ids().next(), exchange.core.ids().next()});
+  }
   const http::BodyPlan body = planFor(h2 ? Towards::kHttp2 : Towards::kHttp11, request.body);
   writeRequestHead(request,
                    {.options = options,
@@ -54,6 +65,8 @@ Result<void> beginRequest(Exchange& exchange) {
                     .peer_port_ip = quoted.text(),
                     .request_id = options.request_id ? exchange.record.request_id : std::string_view(),
                     .traceparent = exchange.traceparentToSend(),
+                    .websocket_key = exchange.websocket_key,
+                    .grpc_timeout = grpc_timeout,
                     .keep_tracestate = !options.trace_context || exchange.hasValidTraceparent()},
                    out);
   if (out.hasOverflowed()) return fail(Reason::kHeadTooLarge, Reached::kNo);
@@ -104,7 +117,9 @@ Result<void> sendRequest(Exchange& exchange) {
   const Result<http::Pull> first = exchange.request_body->pull();
   if (!first) return std::unexpected(first.error());
   const bool is_last = first->state == http::Pull::State::kLast;
-  const Result<bool> through = writer.push(first->data, is_last ? http::End::kLast : http::End::kMore,
+  // A stream that is to become a tunnel stays open.
+  const bool is_tunnel = exchange.lease.h2() && !exchange.request.upgrade.empty();
+  const Result<bool> through = writer.push(first->data, is_last && !is_tunnel ? http::End::kLast : http::End::kMore,
                                            is_last ? &exchange.request_body->trailers() : nullptr);
   exchange.sent_at = exchange.core.now();  // of this turn, or of the request's beginning: a few microseconds ago
   exchange.record.decide(Outcome::kSent, {}, 0, exchange.sent_at);
@@ -153,16 +168,36 @@ loop::Task<Failure> classifyEnd(Exchange& exchange, Failure failure, uint64_t se
   co_return failure;
 }
 
+// Does the connection, or the stream, belong to another protocol from here on?
+Result<void> checkSwitch(Exchange& exchange) {
+  const http::Request& request = exchange.request;
+  const http::Response& response = exchange.response;
+  const bool is_asked = !request.upgrade.empty() && exchange.upload == Exchange::Upload::kDone;
+  if (exchange.lease.h2()) {
+    exchange.switches_protocol = is_asked && response.status / 100 == 2;
+    return {};
+  }
+  if (response.status != 101) return {};
+  // Unasked, or before the application can have read the request: what follows would be anybody's bytes.
+  if (!is_asked || response.headers->valueOf(http::HeaderId::kUpgrade).empty()) return fail(Reason::kUpgradeRefused);
+  const std::string& key = exchange.websocket_key;
+  const std::string_view accept = response.headers->valueOf(http::HeaderId::kSecWebsocketAccept);
+  if (!key.empty() && accept != http::websocket::acceptFor(key)) return fail(Reason::kUpgradeRefused);
+  exchange.switches_protocol = true;
+  return {};
+}
+
 }  // namespace
 
 loop::Task<void> attempt(Exchange& exchange, Freshness freshness) {
   Core& core = exchange.core;
   upstream::EndpointState& endpoint = *exchange.endpoint;
-  exchange.response_begun = false;
+  exchange.response_begun = exchange.switches_protocol = false;
   exchange.response_parser.reset();
   exchange.response_bytes.clear();
   ++endpoint.requests;
   if (!leasePooled(exchange, freshness)) co_await leaseConnected(exchange);
+  exchange.record.upstream_protocol = exchange.lease.h2() ? "HTTP/2" : "";
   exchange.record.decide(exchange.record.reused ? Outcome::kReused : Outcome::kConnected, {}, exchange.record.attempts,
                          core.now());
   const uint64_t sent_before = exchange.lease.h2() ? 0 : exchange.lease.connection().sent();
@@ -175,10 +210,7 @@ loop::Task<void> attempt(Exchange& exchange, Freshness freshness) {
   const Instant now = core.loop().readClock();
   exchange.record.upstream = now - exchange.sent_at;
   exchange.record.decide(Outcome::kResponded, {}, response.status, now);
-  // Unasked, or before the application can have read the request: what follows would be anybody's bytes.
-  const bool may_switch = !exchange.request.upgrade.empty() && exchange.upload == Exchange::Upload::kDone &&
-                          !response.headers->valueOf(http::HeaderId::kUpgrade).empty();
-  if (response.status == 101 && !may_switch) co_return fail(Reason::kUpgradeRefused);
+  co_await checkSwitch(exchange);
   co_return loop::done;
 }
 

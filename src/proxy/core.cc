@@ -107,6 +107,7 @@ void Core::LineFlusher::onTime() {
 void Core::record(const observe::ExchangeRecord& record, observe::RequestSeries& series) {
   series.record(record.status, record.reason, record.duration, record.upstream, record.bytes_received,
                 record.bytes_sent);
+  if (record.grpc_code >= 0) series.countGrpc(static_cast<uint32_t>(record.grpc_code));
   recent_->add(record);
   if (lines_) writeLine(record);
 }
@@ -203,7 +204,7 @@ void Core::giveExchange(std::unique_ptr<Exchange> exchange) {
 
 // What lay unused for a whole span was a burst's.
 void Core::SpareTrimmer::onTime() {
-  const size_t unused = std::min(core.spare_least_, core.spare_.size() - std::min(core.spare_.size(), kSpareExchanges));
+  const size_t unused = std::min(core.spare_least_, std::max(core.spare_.size(), kSpareExchanges) - kSpareExchanges);
   core.spare_.resize(core.spare_.size() - unused);
   core.spare_least_ = core.spare_.size();
   if (core.spare_.size() > kSpareExchanges) core.loop_.arm(*this, kSpareSpan);

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/grpc_status.h"
+#include "http/grpc.h"
 #include "http/h2_validate.h"
 #include "proxy/attempt.h"
 #include "proxy/relay.h"
@@ -23,7 +25,7 @@ loop::Task<void> proxyExchange(Core& core, Exchange& exchange) {
     co_return loop::done;
   }
   co_await tryUpstreams(core, exchange);
-  if (exchange.response.status == 101) {
+  if (exchange.switches_protocol) {
     co_await tunnel(exchange);
   } else {
     co_await relayResponse(exchange);
@@ -185,6 +187,17 @@ Result<void> Exchange::chooseRoute() {
   plan = *chosen;
   series = &snapshot->series(*listener, plan.choice.route, plan.member);
   deadline = Deadline::after(record.start, plan.timeout);
+  is_grpc = http::grpc::isGrpc(*request.headers);
+  return is_grpc ? heedGrpcTimeout() : Result<void>();
+}
+
+// The strictest of the route's and the caller's; what is sent on is what is left of it.
+Result<void> Exchange::heedGrpcTimeout() {
+  const http::Field* const field = request.headers->find(http::HeaderId::kGrpcTimeout);
+  const std::optional<Duration> timeout = field ? http::grpc::parseTimeout(field->value) : std::nullopt;
+  if (!timeout) return {};
+  deadline = deadline.sooner(Deadline::at(record.start + *timeout));
+  if (deadline.hasPassed(core.now())) return fail(Reason::kExchangeTimeout, Reached::kNo);
   return {};
 }
 
@@ -255,8 +268,10 @@ std::string_view Exchange::schemeTowardsEndpoint() const {
 }
 
 HeadWriter Exchange::headTowardsClient() {
-  if (downstream->h2()) return {core.headSpace(), core.headFields()};
-  return HeadWriter(core.headSpace());
+  if (!downstream->h2()) return HeadWriter(core.headSpace());
+  // The head of an HTTP/1 response lies in memory that its body will overwrite.
+  const auto texts = lease && lease.h2() ? HeadWriter::Texts::kListed : HeadWriter::Texts::kCopied;
+  return {core.headSpace(), core.headFields(), texts};
 }
 
 void Exchange::beginAnswer(const HeadWriter& head, http::Framing framing) {
@@ -327,6 +342,20 @@ void Exchange::end() {
   record.start = Instant{0};  // recorded: what happens to the connection from here on isn't this exchange any more
 }
 
+void Exchange::noteGrpcStatus(const http::Headers& fields) {
+  const http::Field* const status = fields.find(http::HeaderId::kGrpcStatus);
+  if (!status) return;
+  const std::optional<uint32_t> code = http::grpc::parseStatus(status->value);
+  noteGrpcStatus(code.value_or(2), fields.valueOf(http::HeaderId::kGrpcMessage));  // 2: UNKNOWN, as clients take it
+}
+
+void Exchange::noteGrpcStatus(uint32_t code, std::string_view message) {
+  grpc_message_.assign(message);
+  record.grpc_code = static_cast<int8_t>(code);
+  record.grpc_status = grpcStatusName(code);
+  record.grpc_message = grpc_message_;
+}
+
 void Exchange::endUnanswered(Reason reason) {
   uploads.cancel();
   record.reason = reason;
@@ -362,7 +391,8 @@ bool Exchange::nextRequest() {
   deadline = Deadline::never();
   series = nullptr;
   record.start = Instant{0};
-  response_begun = continue_sent = head_sent = is_tunnel = keeps_connection = needs_linger = is_checked_ = false;
+  response_begun = continue_sent = head_sent = is_tunnel = keeps_connection = needs_linger = is_checked_ = is_grpc =
+      false;
   trace_continues_ = false;
   tunnel_received = 0;
   head_length_ = next_at_ = 0;

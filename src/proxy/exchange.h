@@ -71,6 +71,9 @@ class Exchange {
   const model::Timeouts& timeouts() const { return timeouts_; }
   net::Patience patience(Duration stall, Failure stalled) const;
   std::string_view schemeTowardsEndpoint() const;
+  // A gRPC call's status stands in the trailers, or in the head of an answer that has nothing else.
+  void noteGrpcStatus(const http::Headers& fields);
+  void noteGrpcStatus(uint32_t code, std::string_view message);
   // Where the head of the answer is written: as text, or as the fields of HTTP/2.
   HeadWriter headTowardsClient();
   void beginAnswer(const HeadWriter& head, http::Framing framing);
@@ -95,6 +98,7 @@ class Exchange {
   // proxyExchange()
   Plan plan;
   Deadline deadline = Deadline::never();  // of the whole exchange
+  bool is_grpc = false;
 
   // attempt()
   enum class Upload : uint8_t { kNone, kRunning, kDone, kFailed };
@@ -104,11 +108,13 @@ class Exchange {
   upstream::Lease lease;
   std::optional<http::MessageWriter> upload_writer;
   http::H1ResponseParser response_parser;
-  http::Response response;        // views hold until the next wait
-  std::string response_bytes;     // of a head that came in pieces
-  std::span<char> response_rest;  // what came with the response head, until the next wait
-  bool response_begun = false;    // at least one byte of a response was seen
-  bool continue_sent = false;     // a 100 went to the client
+  http::Response response;         // views hold until the next wait
+  std::string response_bytes;      // of a head that came in pieces
+  std::span<char> response_rest;   // what came with the response head, until the next wait
+  std::string websocket_key;       // made for the endpoint, see RequestForwarding
+  bool switches_protocol = false;  // after this response the bytes are a tunnel's
+  bool response_begun = false;     // at least one byte of a response was seen
+  bool continue_sent = false;      // a 100 went to the client
   Instant sent_at{0};
 
   // relay(), reply()
@@ -129,6 +135,7 @@ class Exchange {
   void grow(size_t capacity);
   void describeClient();
   void describeTls();
+  Result<void> heedGrpcTimeout();
 
   static constexpr size_t kBufferBytes = 16 << 10;
 
@@ -143,6 +150,7 @@ class Exchange {
   std::string storage_;  // lower-case host, normalised path
   std::string target_memory_;
   std::string names_;  // after releaseSnapshot()
+  std::string grpc_message_;
   std::array<char, net::kPeerTextMax> remote_text_;
   std::array<char, net::kPeerTextMax> client_text_;
   observe::RequestId request_id_;

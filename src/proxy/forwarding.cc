@@ -86,7 +86,8 @@ class RequestHead {
     if (out_.isHttp2()) {
       writePseudoFields();
     } else {
-      out_.requestLine(request_.method_text, how_.target);
+      // An extended CONNECT of HTTP/2 is a GET with Upgrade here (RFC 8441 section 5).
+      out_.requestLine(isExtendedConnect() ? "GET" : request_.method_text, how_.target);
     }
     for (const Field& field : *request_.headers) writeReceived(field);
     kept_.flush();
@@ -98,6 +99,11 @@ class RequestHead {
       writeUpgrade();
     }
     writeForwarded();
+    if (!how_.grpc_timeout.empty()) {
+      out_.open("grpc-timeout");
+      out_.put(how_.grpc_timeout);
+      out_.close();
+    }
     if (!how_.request_id.empty() && adds("x-request-id")) out_.field("X-Request-Id", how_.request_id);
     if (!how_.traceparent.empty() && adds("traceparent")) out_.field("traceparent", how_.traceparent);
     if (how_.options.via && adds("via")) {
@@ -109,12 +115,16 @@ class RequestHead {
 
  private:
   void writePseudoFields() {
-    out_.field(":method", request_.method_text);
+    const bool switches = !request_.upgrade.empty();
+    out_.field(":method", switches ? "CONNECT" : request_.method_text);
+    if (switches) out_.field(":protocol", request_.upgrade);
     out_.field(":scheme", how_.scheme);
     out_.field(":authority", how_.host);
     out_.field(":path", how_.target);
     wrote_host_ = true;
   }
+
+  bool isExtendedConnect() const { return request_.major == 2 && !request_.upgrade.empty(); }
 
   // The one thing that TE may still say (RFC 9113 section 8.2.2); gRPC's servers ask for it.
   bool acceptsTrailers() const {
@@ -169,6 +179,12 @@ class RequestHead {
       case Id::kVia:
         if (how_.options.via) return;
         break;
+      case Id::kSecWebsocketKey:
+        if (!request_.upgrade.empty() && (out_.isHttp2() || !how_.websocket_key.empty())) return;
+        break;
+      case Id::kGrpcTimeout:
+        if (!how_.grpc_timeout.empty()) return;
+        break;
       default:
         break;
     }
@@ -184,6 +200,7 @@ class RequestHead {
     if (request_.upgrade.empty()) return;
     out_.field("Connection", "Upgrade");
     out_.field("Upgrade", request_.upgrade);
+    if (!how_.websocket_key.empty()) out_.field("Sec-WebSocket-Key", how_.websocket_key);
   }
 
   void writeForwarded() {
@@ -237,9 +254,9 @@ std::string_view phraseFor(const http::Response& response) {
 }
 
 // HTTP/2 has no such thing.
-void writeConnection(const http::Response& response, ResponseForwarding::Connection connection, HeadWriter& out) {
+void writeConnection(const ResponseForwarding& how, HeadWriter& out) {
   using Connection = ResponseForwarding::Connection;
-  switch (connection) {
+  switch (how.connection) {
     case Connection::kSilent:
       break;
     case Connection::kClose:
@@ -250,7 +267,8 @@ void writeConnection(const http::Response& response, ResponseForwarding::Connect
       break;
     case Connection::kUpgrade:
       out.field("Connection", "Upgrade");
-      out.field("Upgrade", response.headers->valueOf(Id::kUpgrade));
+      out.field("Upgrade", how.upgrade);
+      if (!how.websocket_accept.empty()) out.field("Sec-WebSocket-Accept", how.websocket_accept);
       break;
   }
 }
@@ -286,13 +304,14 @@ void writeResponseHead(const http::Response& response, const ResponseForwarding&
       continue;
     }
     if (field.id == Id::kVia && how.options.via) continue;
+    if (field.id == Id::kSecWebsocketAccept && (out.isHttp2() || !how.websocket_accept.empty())) continue;
     if (isHopByHop(field, nominated)) continue;
     if (!how.changes.isEmpty() && isChanged(field.name, how.changes)) continue;
     kept.keep(field);
   }
   kept.flush();
   if (how.has_body && !wrote_framing) writeFraming(how.body, out);
-  if (!out.isHttp2()) writeConnection(response, how.connection, out);
+  if (!out.isHttp2()) writeConnection(how, out);
   if (how.options.via) {
     writeVia(*response.headers, versionText(response.major, response.minor), *how.options.via, out);
   }

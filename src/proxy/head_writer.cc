@@ -43,7 +43,7 @@ void HeadWriter::field(const http::Field& received) {
 }
 
 void HeadWriter::listField(std::string_view name, std::string_view value) {
-  if (std::ranges::any_of(name, isUpper)) {
+  if (copies_ || std::ranges::any_of(name, isUpper)) {
     char* const lowered = at_;
     put(name);
     if (overflowed_) return;

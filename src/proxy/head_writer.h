@@ -18,9 +18,11 @@ class HeadWriter {
  public:
   // HTTP/1.
   explicit HeadWriter(std::span<char> into) : begin_(into.data()), at_(begin_), end_(begin_ + into.size()) {}
-  // HTTP/2. Names and values that are written must hold until the fields are sent.
-  HeadWriter(std::span<char> into, std::vector<http::HeadField>& fields) : HeadWriter(into) {
+  // HTTP/2. With kListed, names and values that are written must hold until the fields are sent.
+  enum class Texts : uint8_t { kListed, kCopied };
+  HeadWriter(std::span<char> into, std::vector<http::HeadField>& fields, Texts texts) : HeadWriter(into) {
     fields_ = &fields;
+    copies_ = texts == Texts::kCopied;
     fields.clear();
   }
 
@@ -35,7 +37,7 @@ class HeadWriter {
   void statusLine(uint16_t status, std::string_view phrase);
 
   void field(std::string_view name, std::string_view value) {
-    if (fields_) return listField(name, value);
+    if (fields_) return listField(name, copies_ ? copied(value) : value);
     const size_t length = name.size() + value.size() + 4;
     if (static_cast<size_t>(end_ - at_) < length) {
       overflowed_ = true;
@@ -92,6 +94,11 @@ class HeadWriter {
 
  private:
   void listField(std::string_view name, std::string_view value);
+  std::string_view copied(std::string_view text) {
+    char* const at = at_;
+    put(text);
+    return overflowed_ ? std::string_view() : std::string_view(at, text.size());
+  }
 
   char* begin_;
   char* at_;
@@ -99,6 +106,7 @@ class HeadWriter {
   std::vector<http::HeadField>* fields_ = nullptr;
   std::string_view opened_;
   char* value_at_ = nullptr;
+  bool copies_ = false;
   bool overflowed_ = false;
 };
 

@@ -129,6 +129,7 @@ loop::Task<void> relayResponse(Exchange& exchange) {
   const Result<size_t> used = exchange.response_body->begin(exchange.response_rest);
   if (!used) co_return fail(Reason::kBadResponse);
   const bool came_with_more = *used < exchange.response_rest.size();
+  if (exchange.is_grpc) exchange.noteGrpcStatus(*response.headers);
   co_await beginAnswer(exchange, body);
   exchange.head_sent = true;
   exchange.record.status = response.status;
@@ -147,6 +148,7 @@ loop::Task<void> relayResponse(Exchange& exchange) {
     if (*moved == Moved::kInputMissing) upstream.acknowledgeNow();
     co_await relayBody(*exchange.response_body, *exchange.answer, terms);
   }
+  if (exchange.is_grpc) exchange.noteGrpcStatus(exchange.response_body->trailers());
   settleLease(exchange, came_with_more || !exchange.response_body->surplus().empty());
   if (exchange.request_body->isEnded()) co_return loop::done;
   exchange.needs_linger = !exchange.keeps_connection;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "http/grpc.h"
 #include "proxy/forwarding.h"
 #include "route/rewrite.h"
 
@@ -21,7 +22,7 @@ enum class BodyKind : uint8_t { kJson, kText, kGrpc };
 // Plain text for those who name it and not JSON; gRPC for its clients; JSON for everybody else.
 BodyKind kindFor(const Exchange& exchange) {
   if (!exchange.request.headers) return BodyKind::kJson;
-  if (exchange.request.headers->valueOf(Id::kContentType).starts_with("application/grpc")) return BodyKind::kGrpc;
+  if (http::grpc::isGrpc(*exchange.request.headers)) return BodyKind::kGrpc;
   const std::string_view accept = exchange.request.headers->valueOf(Id::kAccept);
   const bool wants_text = accept.find("text/") != std::string_view::npos;
   return wants_text && accept.find("json") == std::string_view::npos ? BodyKind::kText : BodyKind::kJson;
@@ -82,7 +83,7 @@ Reply describeFailure(const Exchange& exchange, const ReasonRow& row) {
     case BodyKind::kGrpc:
       reply.add("Content-Type", "application/grpc");
       reply.add("grpc-status", std::to_string(row.grpc));
-      reply.add("grpc-message", fmt::format("{} ({})", row.sentence, row.token));
+      reply.add("grpc-message", http::grpc::encodeMessage(fmt::format("{} ({})", row.sentence, row.token)));
       break;
   }
   if (row.status == 405) reply.add("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
@@ -141,6 +142,9 @@ loop::Task<void> endFailed(Exchange& exchange, Failure failure) {
   exchange.keeps_connection = row.side != Side::kDownstream && exchange.mayKeepConnection();
   exchange.needs_linger = !exchange.keeps_connection;
   exchange.ensureRequestId();
+  if (exchange.request.headers && http::grpc::isGrpc(*exchange.request.headers)) {
+    exchange.noteGrpcStatus(row.grpc, row.token);
+  }
   co_await send(exchange, describeFailure(exchange, row));
   co_return loop::done;
 }

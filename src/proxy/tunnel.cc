@@ -1,5 +1,6 @@
 #include "proxy/tunnel.h"
 
+#include "http/websocket.h"
 #include "proxy/byte_relay.h"
 #include "proxy/forwarding.h"
 
@@ -18,26 +19,43 @@ class TunnelCount {
   observe::CoreMetrics& metrics_;
 };
 
+// Has the head ready that tells the client so: 101 over HTTP/1, 200 over HTTP/2.
+Result<void> beginTunnel(Exchange& exchange) {
+  http::Response response = exchange.response;
+  const bool is_http2 = exchange.downstream->h2() != nullptr;
+  response.status = is_http2 ? 200 : 101;
+  if (exchange.lease.h2()) response.phrase = http::phraseOf(101);
+  const http::Headers& request = *exchange.request.headers;
+  const std::string_view key = request.valueOf(http::HeaderId::kSecWebsocketKey);
+  std::string accept;
+  if (!is_http2 && exchange.lease.h2() && !key.empty()) accept = http::websocket::acceptFor(key);
+  HeadWriter out = exchange.headTowardsClient();
+  writeResponseHead(
+      response,
+      {.options = exchange.listener->http,
+       .changes = exchange.plan.route().response_headers,
+       .body = {},
+       .connection = ResponseForwarding::Connection::kUpgrade,
+       .upgrade = exchange.lease.h2() ? exchange.request.upgrade : response.headers->valueOf(http::HeaderId::kUpgrade),
+       .websocket_accept = accept,
+       .has_body = false},
+      out);
+  if (out.hasOverflowed()) return fail(Reason::kResponseTooLarge);
+  exchange.record.status = response.status;
+  exchange.beginAnswer(out, http::Framing::kUntilClose);
+  return {};
+}
+
 }  // namespace
 
 loop::Task<void> tunnel(Exchange& exchange) {
-  const http::Response& response = exchange.response;
   const TunnelCount count(exchange.core.metrics());
   Core& core = exchange.core;
-  HeadWriter out(core.headSpace());
-  writeResponseHead(response,
-                    {.options = exchange.listener->http,
-                     .changes = exchange.plan.route().response_headers,
-                     .body = {},
-                     .connection = ResponseForwarding::Connection::kUpgrade,
-                     .has_body = false},
-                    out);
-  if (out.hasOverflowed()) co_return fail(Reason::kResponseTooLarge);
+  co_await beginTunnel(exchange);
   exchange.head_sent = true;
   exchange.is_tunnel = true;
   exchange.record.upgraded = true;
-  exchange.record.status = response.status;
-  exchange.record.decide(Outcome::kUpgraded, {}, response.status, core.now());
+  exchange.record.decide(Outcome::kUpgraded, {}, exchange.record.status, core.now());
 
   net::Stream& client = exchange.downstream->stream();
   net::Stream& upstream = exchange.lease.stream();
@@ -45,12 +63,10 @@ loop::Task<void> tunnel(Exchange& exchange) {
   client.writeThrough();
   std::string first(exchange.response_rest.data(), exchange.response_rest.size());
   std::string first_up(exchange.takePipelined());
-  http::MessageWriter head(client, http::Framing::kUntilClose, Failure{Reason::kClientReset});
-  head.begin(out.text());
-  const bool through = co_await head.push(first, http::End::kMore);
+  const bool through = co_await exchange.answer->push(first, http::End::kMore);
   exchange.record.bytes_sent += first.size();
   exchange.releaseSnapshot();
-  if (!through) co_await head.drained(stall);
+  if (!through) co_await exchange.answer->drained(stall);
 
   exchange.uploads.cancel();
   Result<void> outcome;
