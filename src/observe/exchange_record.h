@@ -59,11 +59,11 @@ struct ExchangeRecord {
   int8_t grpc_code = -1;          // of a gRPC call; -1: none was seen
   std::string_view grpc_status;   // its name: "UNAVAILABLE"
   std::string_view grpc_message;  // as it was sent, percent-encoded
-  int32_t detail = 0;           // errno or a number for the reason's sentence
-  uint64_t bytes_received = 0;  // request body
-  uint64_t bytes_sent = 0;      // response body
-  Duration duration{0};         // head read .. last byte sent
-  Duration upstream{0};         // request sent .. response head; 0 without a response
+  int32_t detail = 0;             // errno or a number for the reason's sentence
+  uint64_t bytes_received = 0;    // request body
+  uint64_t bytes_sent = 0;        // response body
+  Duration duration{0};           // head read .. last byte sent
+  Duration upstream{0};           // request sent .. response head; 0 without a response
 
   Trail trail;
 

@@ -59,7 +59,7 @@ TEST(Compiler, TellsAllProblemsAndAppliesNothing) {
   broken.telemetry.access_log.fields = {"no_such_field"};
   const std::string problems = problemsOf(std::move(broken));
   for (const std::string_view part : {"two services are named 'app'", "names no known route table",
-                                      "listener 'raw' has no HTTP chain", "no_such_field"}) {
+                                      "listener 'raw' leads nowhere: it has no chain", "no_such_field"}) {
     EXPECT_NE(problems.find(part), std::string::npos) << part << " in " << problems;
   }
 }
