@@ -159,22 +159,22 @@ void readClient(ConfigReader& reader, Fields& fields, model::TlsServer& tls) {
 
 // ---- of a service
 
-void readClientNames(ConfigReader& reader, Fields& fields, const model::Cluster& cluster, model::TlsClient& tls) {
+void readServerName(ConfigReader& reader, Fields& fields, model::TlsClient& tls) {
   fields.read("server_name", tls.server_name);
-  if (const auto at = fields.find("server_name");
-      at && (!isHostName(tls.server_name) || isIpAddress(tls.server_name))) {
-    reader.error(*at, quoted(tls.server_name) + " is not a host name", "a name such as orders.internal, without port",
-                 isIpAddress(tls.server_name) ? "an address is verified with the key 'sans'" : "");
-  }
-  readPeerNames(reader, fields, tls.names);
+  const std::optional<Place> at = fields.find("server_name");
+  if (!at || (isHostName(tls.server_name) && !isIpAddress(tls.server_name))) return;
+  reader.error(*at, quoted(tls.server_name) + " is not a host name", "a name such as orders.internal, without port",
+               isIpAddress(tls.server_name) ? "an address is verified with the key 'sans'" : "");
+}
+
+void refuseNameless(ConfigReader& reader, const Place& place, const model::Cluster& cluster) {
   const auto isUnix = [](const model::Endpoint& endpoint) {
     return endpoint.address.kind == model::SocketAddress::Kind::kUnix;
   };
-  const bool has_name = fields.has("server_name") || fields.has("sans") || fields.has("trust_domains");
-  if (tls.verifies && !has_name && std::ranges::any_of(cluster.endpoints, isUnix)) {
-    reader.error(fields.place(), "a Unix socket has no host name to verify",
-                 "'server_name', 'sans' or 'trust_domains'");
-  }
+  const model::TlsClient& tls = *cluster.tls;
+  if (!tls.verifies || !tls.server_name.empty() || !tls.names.isEmpty()) return;
+  if (std::ranges::none_of(cluster.endpoints, isUnix)) return;
+  reader.error(place, "a Unix socket has no host name to verify", "'server_name', 'sans' or 'trust_domains'");
 }
 
 }  // namespace
@@ -203,14 +203,16 @@ void readTlsClient(ConfigReader& reader, const Place& place, std::span<const For
   if (!place.isMap()) {
     bool is_on = false;
     if (!place.isScalar()) return reader.error(place, "found a list", expectation(forms));
-    if (reader.readBool(place, forms, is_on) && is_on) cluster.tls = std::move(tls);
-    return;
+    if (!reader.readBool(place, forms, is_on) || !is_on) return;
+    cluster.tls = std::move(tls);
+    return refuseNameless(reader, place, cluster);
   }
   Fields fields(reader, place, kTlsClientSpec);
   fields.readFile("ca", tls.ca);
   if (hasPair(reader, fields)) tls.certificate = readPair(reader, fields);
   fields.read("verify", tls.verifies);
-  readClientNames(reader, fields, cluster, tls);
+  readServerName(reader, fields, tls);
+  readPeerNames(reader, fields, tls.names);
   fields.readFile("crl", tls.crl);
   readVersions(reader, fields, tls.least, tls.most);
   fields.read("resume", tls.resumes);
@@ -222,6 +224,7 @@ void readTlsClient(ConfigReader& reader, const Place& place, std::span<const For
                    "give it 'ca' instead");
   }
   cluster.tls = std::move(tls);
+  refuseNameless(reader, place, cluster);
 }
 
 }  // namespace remora::control
