@@ -98,7 +98,8 @@ TEST(ConfigKeys, BoundsOfTheTableFitTheModel) {
   EXPECT_LE(mostOf(kAnswerSpec, "status"), UINT16_MAX);
   EXPECT_LE(mostOf(kLimitsSpec, "connections"), UINT32_MAX);
   EXPECT_LE(mostOf(kSplitSpec, "weight"), UINT32_MAX);
-  EXPECT_LE(findForm(*kHttp2Spec.find("stream_window"), Form::Kind::kSize)->most, INT32_MAX) << "RFC 9113 section 6.9.1";
+  EXPECT_LE(findForm(*kHttp2Spec.find("stream_window"), Form::Kind::kSize)->most, INT32_MAX)
+      << "RFC 9113 section 6.9.1";
   EXPECT_LE(findForm(*kHttp2Spec.find("connection_window"), Form::Kind::kSize)->most, INT32_MAX);
 }
 

@@ -159,7 +159,8 @@ TEST(TlsConfig, ContradictionsOfAListener) {
             "for example key: key.pem");
   EXPECT_THAT(onlyError(listener("tls: { key: k.pem }")), HasSubstr("the key has no certificate"));
   EXPECT_THAT(onlyError(listener("tls: {}")), HasSubstr("there is no certificate"));
-  EXPECT_THAT(onlyError(listener("tls: true")), HasSubstr("found 'true'; expected a mapping with the keys certificate"));
+  EXPECT_THAT(onlyError(listener("tls: true")),
+              HasSubstr("found 'true'; expected a mapping with the keys certificate"));
   EXPECT_EQ(onlyError(tls("certificates: [{ certificate: a, key: b }]")),
             "f:4:50: inbound[0].tls.certificates: 'certificates' and 'key' exclude each other; expected either "
             "'certificate' and 'key', or 'certificates'; move that pair into the list");
@@ -221,9 +222,10 @@ TEST(TlsConfig, TrueStandsForEveryDefault) {
 }
 
 TEST(TlsConfig, EveryKeyOfAService) {
-  const model::Config config = valid(service(
-      "protocol: http2, tls: { ca: ca, certificate: c, key: k, server_name: orders.internal, sans: [a, b], trust_domains: "
-      "[example.org], crl: r, min_version: 1.2, max_version: 1.2, resume: false, verify: true }"));
+  const model::Config config =
+      valid(service("protocol: http2, tls: { ca: ca, certificate: c, key: k, server_name: orders.internal, sans: [a, "
+                    "b], trust_domains: "
+                    "[example.org], crl: r, min_version: 1.2, max_version: 1.2, resume: false, verify: true }"));
   EXPECT_EQ(config.clusters.at(0).protocol, model::Protocol::kHttp2);
   const model::TlsClient& client = config.clusters[0].tls.value();
   EXPECT_EQ(client.ca, "ca");
@@ -244,7 +246,8 @@ TEST(TlsConfig, ContradictionsOfAService) {
   EXPECT_THAT(onlyError(service("tls: [a]")), HasSubstr("found a list; expected true or false, or a mapping"));
   EXPECT_THAT(onlyError(service("tls: { server_name: \"a:443\" }")), HasSubstr("is not a host name"));
   EXPECT_THAT(onlyError(service("tls: { server_name: 10.0.0.1 }")), HasSubstr("verified with the key 'sans'"));
-  EXPECT_THAT(onlyError(service("tls: { verify: false, ca: ca }")), HasSubstr("'ca' has no effect: nothing is verified"));
+  EXPECT_THAT(onlyError(service("tls: { verify: false, ca: ca }")),
+              HasSubstr("'ca' has no effect: nothing is verified"));
   EXPECT_THAT(onlyError(service("tls: { verify: false, sans: a }")), HasSubstr("'sans' has no effect"));
   EXPECT_THAT(onlyError(service("tls: { min_version: 1.3, max_version: 1.2 }")), HasSubstr("is older than"));
   EXPECT_THAT(onlyError("outbound: [{ listen: 1 }]\nservices: { a: { endpoints: unix:/a, tls: { ca: c } } }"),
@@ -318,17 +321,19 @@ services: { other: 10.0.0.1:1 }
 }
 
 TEST(TcpConfig, Contradictions) {
-  EXPECT_EQ(onlyError(listener("protocol: tcp\n    edge: true")),
-            "f:5:11: inbound[0].edge: 'edge' has no effect: with the protocol tcp nothing is read of what clients send; "
-            "expected another protocol, or none of this");
+  EXPECT_EQ(
+      onlyError(listener("protocol: tcp\n    edge: true")),
+      "f:5:11: inbound[0].edge: 'edge' has no effect: with the protocol tcp nothing is read of what clients send; "
+      "expected another protocol, or none of this");
   EXPECT_THAT(onlyError(listener("protocol: tcp\n    routes: [{ answer: 200 }]")),
               HasSubstr("choose a service with the key 'tcp'"));
   EXPECT_THAT(onlyError(listener("protocol: tcp\n    http2: { streams: 1 }")), HasSubstr("'http2' has no effect"));
   EXPECT_THAT(onlyError(tcp("db\n    protocol: http1")), HasSubstr("'tcp' has no effect: the protocol is http1"));
   EXPECT_THAT(onlyError(tcp("dv")), HasSubstr("there is no service 'dv'; expected one of db, web; did you mean 'db'?"));
   EXPECT_THAT(onlyError(tcp("[{ match: { sources: 10.0.0.0/8 } }]")), HasSubstr("'to' is missing"));
-  EXPECT_THAT(onlyError(tcp("[db, { match: { sources: 10.0.0.0/8 }, to: web }]")),
-              HasSubstr("f:3:15: outbound[0].tcp[1]: this is never reached: outbound[0].tcp[0] takes every connection"));
+  EXPECT_THAT(
+      onlyError(tcp("[db, { match: { sources: 10.0.0.0/8 }, to: web }]")),
+      HasSubstr("f:3:15: outbound[0].tcp[1]: this is never reached: outbound[0].tcp[0] takes every connection"));
   EXPECT_THAT(onlyError("inbound: [{ listen: 1, app: 2, tcp: db }]\nservices: { db: 3 }"),
               HasSubstr("the application gets nothing"));
   EXPECT_THAT(onlyError("outbound: [{ listen: 1, protocol: tcp }]\nservices: { db: 3 }"),
@@ -337,7 +342,9 @@ TEST(TcpConfig, Contradictions) {
 }
 
 TEST(TcpConfig, Matches) {
-  const auto match = [](std::string_view text) { return onlyError(tcp("{ to: db, match: " + std::string(text) + " }")); };
+  const auto match = [](std::string_view text) {
+    return onlyError(tcp("{ to: db, match: " + std::string(text) + " }"));
+  };
   EXPECT_THAT(match("{}"), HasSubstr("this match asks for nothing"));
   EXPECT_THAT(match("{ server_names: \"*\" }"), HasSubstr("without server_names every name fits"));
   EXPECT_THAT(match("{ server_names: \"a:443\" }"), HasSubstr("did you mean 'a'?"));
