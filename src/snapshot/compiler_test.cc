@@ -73,6 +73,26 @@ TEST(Compiler, ABrokenRouteIsToldWithItsPlace) {
   EXPECT_EQ(snapshot.error()[0].where.line, 10u);
 }
 
+TEST(Compiler, AListenerMayRelayBytes) {
+  model::Config relays = config();
+  relays.listeners[0].default_chain.http.reset();
+  relays.listeners[0].default_chain.tcp = model::TcpOptions{.cluster = "app"};
+  model::Listener closes = relays.listeners[0];  // what its chain doesn't take
+  closes.name = "closes";
+  closes.chains = {closes.default_chain};
+  closes.default_chain.tcp.reset();
+  relays.listeners.push_back(closes);
+  relays.route_tables.emplace_back();  // with the name that a listener without HTTP seems to give
+  const auto compiled = compile(std::move(relays), 1, std::make_shared<RuleBook>());
+  ASSERT_TRUE(compiled) << compiled.error()[0].problem;
+  const Snapshot& snapshot = **compiled;
+  ASSERT_EQ(snapshot.listeners.size(), 2u);
+  EXPECT_EQ(snapshot.listeners[0].tcp, &*snapshot.config.listeners[0].default_chain.tcp);
+  EXPECT_EQ(snapshot.listeners[0].routes, nullptr);
+  EXPECT_EQ(snapshot.listeners[1].tcp, nullptr);
+  EXPECT_EQ(snapshot.listeners[1].routes, nullptr);
+}
+
 TEST(Compiler, ListenersCarryTheirOptions) {
   model::Config strict = config();
   strict.listeners[0].default_chain.http->merge_slashes = false;
