@@ -59,21 +59,22 @@ class Compiler {
     const auto& listeners = snapshot_->config.listeners;
     for (uint32_t i = 0; i < listeners.size(); ++i) {
       const model::Listener& source = listeners[i];
-      if (!source.default_chain.http) {
-        refuse(source.origin, "listener '" + source.name + "' has no HTTP chain");
-        continue;
+      const model::Chain& last = source.default_chain;
+      if (!last.http && !last.tcp && source.chains.empty()) {
+        refuse(source.origin, "listener '" + source.name + "' leads nowhere: it has no chain");
       }
       ListenerPlan plan;
       plan.source = &source;
       plan.index = i;
       plan.rule = snapshot_->rules->idOf(source.origin);
-      plan.http = *source.default_chain.http;
+      if (last.tcp) plan.tcp = &*last.tcp;
+      if (last.http) plan.http = *last.http;
       plan.request_policy.path.slashes = plan.http.merge_slashes ? http::Slashes::kMerge : http::Slashes::kKeep;
       plan.request_policy.host_bytes = source.limits.host_bytes;
       for (const auto& table : snapshot_->route_tables) {
-        if (table->source().name == plan.http.route_table) plan.routes = table.get();
+        if (last.http && table->source().name == plan.http.route_table) plan.routes = table.get();
       }
-      if (!plan.routes) refuse(source.origin, "listener '" + source.name + "' names no known route table");
+      if (last.http && !plan.routes) refuse(source.origin, "listener '" + source.name + "' names no known route table");
       snapshot_->listeners.push_back(std::move(plan));
     }
   }

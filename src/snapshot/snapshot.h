@@ -22,9 +22,10 @@ struct ListenerPlan {
   const model::Listener* source = nullptr;
   uint32_t index = 0;
   observe::RuleId rule;
-  model::HttpOptions http;  // of the chain that serves
+  model::HttpOptions http;  // of the default chain
   http::RequestPolicy request_policy;
-  const route::RouteTable* routes = nullptr;
+  const route::RouteTable* routes = nullptr;  // null: the default chain isn't HTTP
+  const model::TcpOptions* tcp = nullptr;     // of the default chain; null: it isn't TCP
 };
 
 struct Snapshot {
