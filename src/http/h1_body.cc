@@ -5,8 +5,8 @@
 namespace remora::http {
 
 H1Body::H1Body(BodyPlan plan, BodyLimits limits, net::Stream& stream, std::span<char> scratch, Names names,
-               const Headers*)
-    : stream_(stream), scratch_(scratch), names_(names), decoder_(plan, limits) {}
+               const Headers* stream_trailers)
+    : stream_(stream), scratch_(scratch), names_(names), decoder_(plan, limits), stream_trailers_(stream_trailers) {}
 
 Result<size_t> H1Body::begin(std::span<char> first) {
   const Result<BodyDecoder::Step> step = decoder_.decode(first);

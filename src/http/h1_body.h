@@ -27,7 +27,8 @@ class H1Body {
     Reason reset;
   };
   // `scratch` is shared by the core: data in it holds only until the next wait. `first` are bytes that came with the
-  // head; the payload among them is moved together in place.
+  // head; the payload among them is moved together in place. Over HTTP/2 (Framing::kStream) the trailers are the
+  // stream's.
   H1Body(BodyPlan plan, BodyLimits limits, net::Stream& stream, std::span<char> scratch, Names names,
          const Headers* stream_trailers = nullptr);
 
@@ -42,7 +43,7 @@ class H1Body {
   bool isEnded() const { return decoder_.isEnded() && at_ == first_.size() && kept_at_ == kept_.size(); }
   uint64_t received() const { return received_; }  // payload bytes pulled so far
   uint64_t remaining() const { return decoder_.remaining(); }
-  const Headers& trailers() const { return decoder_.trailers(); }
+  const Headers& trailers() const { return stream_trailers_ ? *stream_trailers_ : decoder_.trailers(); }
   // Bytes that were read past the body's end: a pipelined request, or a response nobody asked for.
   std::string& surplus() { return surplus_; }
 
@@ -58,8 +59,9 @@ class H1Body {
   std::span<char> scratch_;
   Names names_;
   BodyDecoder decoder_;
-  std::span<const char> first_;  // payload that came with the head
-  size_t at_ = 0;                // first byte of first_ not yet pulled
+  const Headers* stream_trailers_;  // of HTTP/2, where they don't come with the bytes
+  std::span<const char> first_;     // payload that came with the head
+  size_t at_ = 0;                   // first byte of first_ not yet pulled
   uint64_t received_ = 0;
   std::string surplus_;
   std::string kept_;    // pulled after `first_`, while a replay may be needed

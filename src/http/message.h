@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/reasons.h"
 #include "http/headers.h"
 
 namespace remora::http {
@@ -32,9 +33,10 @@ struct RawRequest {
   uint8_t major = 1;
   uint8_t minor = 1;
   // Of HTTP/2 only, where `target` is :path and :authority stands among the headers as Host.
-  std::string_view scheme;    // :scheme
-  std::string_view protocol;  // :protocol of an extended CONNECT (RFC 8441)
-  bool has_body = false;      // the stream goes on after the head
+  std::string_view scheme;       // :scheme
+  std::string_view protocol;     // :protocol of an extended CONNECT (RFC 8441)
+  bool has_body = false;         // the stream goes on after the head
+  Reason refusal = Reason::kOk;  // other than kOk: why it was not kept whole
   Headers headers;
 };
 
@@ -42,8 +44,9 @@ struct RawResponse {
   uint16_t status = 0;
   uint8_t major = 1;
   uint8_t minor = 1;
-  bool has_body = false;    // of HTTP/2: the stream goes on after the head
-  std::string_view phrase;  // of HTTP/1
+  bool has_body = false;         // of HTTP/2: the stream goes on after the head
+  Reason refusal = Reason::kOk;  // likewise: other than kOk: why it was not kept whole
+  std::string_view phrase;       // of HTTP/1
   Headers headers;
 };
 

@@ -1,5 +1,7 @@
 #include "http/validate.h"
 
+#include <algorithm>
+
 #include <array>
 #include <cstring>
 
@@ -202,6 +204,21 @@ std::string_view upgradeOf(const Request& request, const Framers& framers, const
   return is_h2c ? std::string_view() : upgrade->value;
 }
 
+bool hasConnectionField(const Headers& headers) {
+  for (const Id id : {Id::kConnection, Id::kKeepAlive, Id::kProxyConnection, Id::kTransferEncoding, Id::kUpgrade}) {
+    if (headers.find(id)) return true;
+  }
+  const Field* const te = headers.find(Id::kTe);
+  return te && (headers.isRepeated(Id::kTe) || !ascii::equalsIgnoreCase(te->value, "trailers"));
+}
+
+Result<BodyPlan> planOverStream(const Headers& headers, bool has_body) {
+  const Result<BodyPlan> announced = planBody(Framers(headers), 1, Framing::kNone);
+  if (!announced) return announced;
+  if (!has_body) return BodyPlan{};
+  return BodyPlan{Framing::kStream, announced->length, announced->framing == Framing::kLength};
+}
+
 }  // namespace
 
 Result<Request> validateRequest(const RawRequest& raw, const RequestPolicy& policy, std::span<char> storage) {
@@ -258,6 +275,62 @@ Result<Response> validateResponse(const RawResponse& raw, Method method) {
   } else if (response.body.framing == Framing::kUntilClose) {
     response.keep_alive = false;
   }
+  return response;
+}
+
+Result<Request> validateH2Request(const RawRequest& raw, const RequestPolicy& policy, std::span<char> storage) {
+  Request request;
+  request.headers = &raw.headers;
+  request.method_text = raw.method;
+  request.method = methodOf(raw.method);
+  request.target = raw.target;
+  request.major = 2;
+  if (raw.refusal != Reason::kOk) return fail(raw.refusal);
+  const bool is_connect = request.method == Method::kConnect;
+  if (is_connect && !ascii::equalsIgnoreCase(raw.protocol, "websocket")) return fail(Reason::kConnectMethod);
+  if (!is_connect && !raw.protocol.empty()) return fail(Reason::kBadTarget);
+  if (raw.method.empty() || !std::ranges::all_of(raw.method, ascii::isTokenChar)) return fail(Reason::kBadRequestLine);
+  if (raw.scheme != "http" && raw.scheme != "https") return fail(Reason::kBadTarget);
+  const bool is_origin_form = raw.target.starts_with('/');
+  if (!is_origin_form && (raw.target != "*" || request.method != Method::kOptions)) return fail(Reason::kBadTarget);
+  if (hasConnectionField(raw.headers)) return fail(Reason::kBadHeader);
+  const Field* const host = raw.headers.find(Id::kHost);
+  if (!host || raw.headers.isRepeated(Id::kHost)) return fail(Reason::kBadHost);
+  const Field* const expect = raw.headers.find(Id::kExpect);
+  if (raw.headers.isRepeated(Id::kExpect)) return fail(Reason::kBadExpect);
+  const Result<BodyPlan> body = planOverStream(raw.headers, raw.has_body && !is_connect);
+  if (!body) return std::unexpected(body.error());
+  request.body = *body;
+  if (is_connect) request.upgrade = raw.protocol;
+
+  const Result<std::string_view> authority = splitTarget(request);
+  if (!authority) return std::unexpected(authority.error());
+  if (const auto good = validateHost(request, host, *authority, policy, storage); !good) {
+    return std::unexpected(good.error());
+  }
+  if (const auto good = normalizeTarget(request, policy, storage); !good) return std::unexpected(good.error());
+  if (expect) {
+    if (const auto good = validateExpect(request, *expect); !good) return std::unexpected(good.error());
+  }
+  return request;
+}
+
+Result<Response> validateH2Response(const RawResponse& raw, Method method) {
+  Response response;
+  response.headers = &raw.headers;
+  response.status = raw.status;
+  response.major = 2;
+  if (raw.refusal != Reason::kOk) return fail(raw.refusal);
+  const bool is_interim = raw.status < 200;
+  // 101 is of HTTP/1 (RFC 9113 section 8.6); an interim response that ends the stream leaves none to come.
+  if (raw.status < 100 || raw.status > 599 || raw.status == 101 || (is_interim && !raw.has_body)) {
+    return fail(Reason::kBadResponse);
+  }
+  if (hasConnectionField(raw.headers)) return fail(Reason::kBadResponse);
+  const bool has_body = !is_interim && raw.status != 204 && raw.status != 304 && method != Method::kHead;
+  const Result<BodyPlan> body = planOverStream(raw.headers, raw.has_body && has_body);
+  if (!body) return fail(Reason::kBadResponse);
+  response.body = *body;
   return response;
 }
 

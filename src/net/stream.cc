@@ -5,6 +5,7 @@
 namespace remora::net {
 
 void Stream::notify(Readiness change) {
+  const bool takes_again = watches_writing_ && !may_write_ && (change.writable || change.error);
   may_read_ |= change.readable || change.hangup;
   may_write_ |= change.writable || change.error;
   hangup_ |= change.hangup || change.error;
@@ -22,7 +23,7 @@ void Stream::notify(Readiness change) {
     reset_waiter_->finish(loop_.queue(), {});
     heard = true;
   }
-  if (watcher_ && !heard && (change.readable || change.hangup || change.error)) loop_.post(*watcher_);
+  if (watcher_ && !heard && (change.readable || change.hangup || change.error || takes_again)) loop_.post(*watcher_);
 }
 
 void Stream::interruptRead(Failure failure) {

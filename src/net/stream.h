@@ -71,8 +71,13 @@ class Stream {
   bool hasHangup() const { return hangup_; }
   bool hasError() const { return error_; }  // a reset has arrived
 
-  // Posted when something happens that no ReadWait or WriteWait waits for; null: nobody cares.
-  void setWatcher(loop::Runnable* watcher) { watcher_ = watcher; }
+  // Posted when something happens that no ReadWait or WriteWait waits for; null: nobody cares. That it takes bytes
+  // again is something only to who asks for it.
+  enum class Watch : uint8_t { kReading, kBoth };
+  void setWatcher(loop::Runnable* watcher, Watch watch = Watch::kReading) {
+    watcher_ = watcher;
+    watches_writing_ = watch == Watch::kBoth;
+  }
   // Ends a running ReadWait with `failure`; nothing happens when there is none.
   void interruptRead(Failure failure);
   loop::Loop& loop() { return loop_; }
@@ -104,6 +109,7 @@ class Stream {
   class WriteWait* writer_ = nullptr;
   class ResetWait* reset_waiter_ = nullptr;
   loop::Runnable* watcher_ = nullptr;
+  bool watches_writing_ = false;
 };
 
 // How long a body may keep somebody waiting: `stall` without one byte, and in all until `overall` (the exchange's

@@ -6,7 +6,7 @@
 
 #include "base/grpc_status.h"
 #include "http/grpc.h"
-#include "http/h2_validate.h"
+#include "http/validate.h"
 #include "proxy/attempt.h"
 #include "proxy/relay.h"
 #include "proxy/reply.h"
@@ -110,6 +110,7 @@ void Exchange::grow(size_t capacity) {
 }
 
 void Exchange::begin(uint64_t earlier_requests) {
+  is_fresh_ = false;
   if (!snapshot || snapshot.get() != core.snapshot().get()) snapshot = core.snapshot();
   listener =
       &(*snapshot)

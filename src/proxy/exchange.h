@@ -157,7 +157,7 @@ class Exchange {
   observe::Traceparent traceparent_;
   bool trace_continues_ = false;
   bool is_checked_ = false;  // `request` is valid
-  bool is_fresh_ = false;    // nothing was read since it was made ready for the next request
+  bool is_fresh_ = false;    // nothing was read or begun since it was made ready for the next request
   bool may_be_preface_ = false;
 };
 

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "http/h2_validate.h"
 #include "http/validate.h"
 #include "proxy/forwarding.h"
 

@@ -73,6 +73,29 @@ TEST(Compiler, ABrokenRouteIsToldWithItsPlace) {
   EXPECT_EQ(snapshot.error()[0].where.line, 10u);
 }
 
+TEST(Compiler, AListenerMayRelayBytes) {
+  model::Config relays = config();
+  relays.listeners[0].default_chain.http.reset();
+  relays.listeners[0].default_chain.tcp = model::TcpOptions{.cluster = "app"};
+  model::Listener closes = relays.listeners[0];  // what its chain doesn't take
+  closes.name = "closes";
+  closes.chains = {closes.default_chain};
+  closes.default_chain.tcp.reset();
+  relays.listeners.push_back(closes);
+  relays.route_tables.emplace_back();  // with the name that a listener without HTTP seems to give
+  const auto compiled = compile(std::move(relays), 1, std::make_shared<RuleBook>());
+  ASSERT_TRUE(compiled) << compiled.error()[0].problem;
+  const Snapshot& snapshot = **compiled;
+  ASSERT_EQ(snapshot.listeners.size(), 2u);
+  ASSERT_EQ(snapshot.listeners[0].tcp_chains.size(), 1u);
+  EXPECT_EQ(snapshot.listeners[0].tcp_chains[0].source, &snapshot.config.listeners[0].default_chain);
+  EXPECT_TRUE(snapshot.listeners[0].tcp_chains[0].is_default);
+  EXPECT_EQ(snapshot.listeners[0].routes, nullptr);
+  ASSERT_EQ(snapshot.listeners[1].tcp_chains.size(), 1u);
+  EXPECT_FALSE(snapshot.listeners[1].tcp_chains[0].is_default);
+  EXPECT_EQ(snapshot.listeners[1].routes, nullptr);
+}
+
 TEST(Compiler, ListenersCarryTheirOptions) {
   model::Config strict = config();
   strict.listeners[0].default_chain.http->merge_slashes = false;
