@@ -7,6 +7,9 @@ import load
 import proxies
 import pytest
 import tables
+import wires
+from recipe import Place
+from wires import Http
 
 WRK = """Running 1s test @ http://127.0.0.1:9101/s
   1 threads and 64 connections
@@ -57,11 +60,28 @@ def test_tables_hold_every_proxy():
     assert "| remora | 11.0 µs (1.10) | 4.0 |" in readme
 
 
+WIRES = {
+    "plain": wires.PLAIN,
+    "tls": wires.TLS,
+    "mutual": wires.MUTUAL,
+    "h2": wires.H2,
+    "h2h2": wires.H2H2,
+    "caller": wires.mesh(Http.TWO)[0],
+    "called": wires.mesh(Http.OWN)[1],
+}
+
+
+@pytest.mark.parametrize("between", WIRES)
 @pytest.mark.parametrize("name", [name for name, recipe in proxies.RECIPES.items() if recipe])
-def test_every_recipe_can_be_written(name):
-    recipe = proxies.RECIPES[name](proxies.Place(1, 2, 3, "/folder", "/build"))
+def test_every_recipe_can_be_written(name, between):
+    if not proxies.can_speak(name, WIRES[between]):
+        return
+    recipe = proxies.RECIPES[name](Place(1, 2, 3, "/folder", "/build", WIRES[between]))
     assert recipe.command
     for file, text in recipe.files.items():
         assert "127.0.0.1" in text
+        assert ("/build/bench/certificates/cert.pem" in text or "both.pem" in text) == (
+            between in ("tls", "mutual", "caller", "called")
+        )
         if file.endswith(".json"):
             json.loads(text)
