@@ -27,7 +27,7 @@ Groups = X25519
 """
 
 
-@dataclass
+@dataclass(frozen=True)
 class Certificates:
     """Paths of PEM files, and of the settings that the clients take from OPENSSL_CONF."""
 

@@ -42,6 +42,8 @@ def start(command, cpu, output):
 class Running:
     """A proxy (or, as `direct`, the backend itself) that answers. `with Running(...)` stops it."""
 
+    inside = None  # no mesh
+
     def __init__(self, name, backend, options, between=wires.PLAIN, part=""):
         self.name, self.wires = name, between
         self.process = None
@@ -96,7 +98,7 @@ class Mesh:
 
     def __init__(self, name, backend, options, inside):
         callers, called = wires.mesh(inside)
-        self.name, self.wires = name, wires.PLAIN
+        self.name, self.wires, self.inside = name, wires.PLAIN, inside
         self.called = Running(name, backend, options, called, "-called")
         try:
             self.caller = Running(name, self.called, options, callers, "-caller")

@@ -31,7 +31,9 @@ def traffic_rounds(name, names, options):
         rows = {proxy.name: [] for proxy in running}
         for proxy in running:
             proof.check(proxy, options)
-            run_load(traffic, proxy.port, options.warm_up, options)
+            if traffic.close:
+                proof.check_closes(proxy, options)
+            proof.check_answers(proxy, run_load(traffic, proxy.port, options.warm_up, options))
         for number in range(options.rounds):
             for proxy in rotated(running, number):
                 rows[proxy.name].append(measure(traffic, proxy, options))
@@ -149,6 +151,7 @@ def idle(proxy, count, files):
     alone = (processes.switches(proxy.pids) - switched) / (time.monotonic() - began)
     connections = [connect_and_get() for _ in range(count)]
     time.sleep(1.5)
+    proof.check_open(proxy, connections)
     during = processes.memory_kib(proxy.pids)[1]
     cpu, switched, began = processes.cpu_micros(proxy.pids), processes.switches(proxy.pids), time.monotonic()
     time.sleep(3)

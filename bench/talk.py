@@ -1,11 +1,14 @@
 """One exchange on a connection of its own, in every way the scenarios speak: for the first answer, for what was
 negotiated, and for connections that then wait. Slow and small on purpose; load comes from other programs."""
 
+import functools
+import select
 import socket
 import ssl
 
 from wires import Http, Tls
 
+SECONDS = 2  # for each step of an exchange
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
 END_STREAM, ACK, END_HEADERS, PADDED, PRIORITY = 1, 1, 4, 8, 32
@@ -27,32 +30,45 @@ def connect_and_get(port, leg, certificates=None, session=None):
     return connection
 
 
-def connect(port, leg, certificates=None, session=None, timeout=2):
-    connection = socket.create_connection(("127.0.0.1", port), timeout)
+def connect(port, leg, certificates=None, session=None, alpn=None):
+    """`alpn`: the names to offer; else those of the leg."""
+    connection = socket.create_connection(("127.0.0.1", port), SECONDS)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if leg.tls is Tls.NONE:
         return connection
     try:
-        context = client_context(leg, certificates)
+        offered = tuple(alpn if alpn is not None else ["h2"] if leg.http is Http.TWO else [])
+        context = client_context(leg.tls, offered, certificates)
         return context.wrap_socket(connection, server_hostname="127.0.0.1", session=session)
     except BaseException:
         connection.close()
         raise
 
 
-_contexts = {}  # by leg: a session is resumed only within its context
+@functools.cache  # a session is resumed only within its context
+def client_context(tls, alpn, certificates):
+    context = ssl.create_default_context(cafile=certificates.authority)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    if tls is Tls.MUTUAL:
+        context.load_cert_chain(certificates.chain, certificates.key)
+    if alpn:
+        context.set_alpn_protocols(alpn)
+    return context
 
 
-def client_context(leg, certificates):
-    if leg not in _contexts:
-        context = ssl.create_default_context(cafile=certificates.authority)
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
-        if leg.tls is Tls.MUTUAL:
-            context.load_cert_chain(certificates.chain, certificates.key)
-        if leg.http is Http.TWO:
-            context.set_alpn_protocols(["h2"])
-        _contexts[leg] = context
-    return _contexts[leg]
+def is_ended(connection):
+    """Whether the other side ends it; waits for that or for something else to come."""
+    try:
+        return not connection.recv(1)
+    except TimeoutError:
+        return False
+
+
+def is_hung_up(connection):
+    """Whether the other side has ended it already; what came before the end doesn't matter."""
+    poller = select.poll()
+    poller.register(connection, select.POLLRDHUP)
+    return bool(poller.poll(0))
 
 
 def get_h1(connection, more=""):

@@ -33,6 +33,23 @@ def test_wrk_is_understood():
     assert load.parse_wrk(WRK) == load.Answers(36205, 36100.21, 1700, 910, 7)
 
 
+H2LOAD = """starting benchmark...
+Application protocol: {}
+finished in 2.01s, 5000.00 req/s, 1.10MB/s
+requests: 10010 total, 10100 started, 10010 done, 10004 succeeded, 1 failed, 2 errored, 3 timeout
+status codes: 10001 2xx, 4 3xx, 0 4xx, 1 5xx
+"""
+
+
+def test_h2load_is_understood_and_has_no_percentiles():
+    assert load.parse_h2load(H2LOAD.format("h2c"), 2) == load.Answers(10004, 5002, None, None, 10)
+
+
+def test_h2load_without_http2_ends_the_bench():
+    with pytest.raises(SystemExit):
+        load.parse_h2load(H2LOAD.format("http/1.1"), 2)
+
+
 def test_the_interval_of_12_rounds_leaves_out_two_at_each_end():
     low, high, covered = figures.median_interval(list(range(1, 13)))
     assert (low, high) == (3, 10) and covered == pytest.approx(0.9614, abs=1e-4)
@@ -58,6 +75,27 @@ def test_tables_hold_every_proxy():
     assert "1.10" in text.splitlines()[2] and "2.00" in text
     readme = tables.readme_table({"scenarios": {"small": results}})
     assert "| remora | 11.0 µs (1.10) | 4.0 |" in readme
+
+
+def test_new_scenarios_are_told_beside_haproxy():
+    results = {"haproxy": [row(10.0) | {"p50": None}], "remora": [row(7.0) | {"p50": None}]}
+    lines = tables.aligned(tables.table_of("h2", results)).splitlines()
+    assert "/haproxy" in lines[0] and "/l4epoll" not in lines[0]
+    assert "0.70" in lines[2] and "nan" not in lines[2]
+    assert "| remora | 7.0 µs (0.70) | 4.0 |" in tables.readme_table({"scenarios": {"h2": results}})
+
+
+def test_both_ratios_are_told_where_both_take_part():
+    results = {"l4epoll": [row(5.0)], "haproxy": [row(10.0)], "remora": [row(7.0)]}
+    last = tables.aligned(tables.table_of("h2h2", results)).splitlines()[3]
+    assert "1.40" in last and "0.70" in last
+
+
+def test_who_cannot_speak_something_is_left_out():
+    assert proxies.can_speak("l4epoll", wires.H2H2) and proxies.can_speak("direct", wires.PLAIN)
+    assert not proxies.can_speak("l4epoll", wires.H2) and not proxies.can_speak("direct", wires.TLS)
+    assert proxies.can_speak("nginx+log", wires.H2) and not proxies.can_speak("nginx+log", wires.H2H2)
+    assert all(proxies.can_speak("remora", between) for between in WIRES.values())
 
 
 WIRES = {
