@@ -1,5 +1,5 @@
-"""The certificates of one run: a P-256 authority, and one P-256 leaf that servers and clients share. Made by the openssl
-program into the bench's folder; they are worth nothing outside it."""
+"""The certificates of one run: a P-256 authority, and one P-256 leaf that servers and clients share. Made by the
+openssl program into the bench's folder; they are worth nothing outside it."""
 
 import os
 import subprocess
@@ -69,7 +69,8 @@ def make(build):
     authority_key, request = files.path("ca.key"), files.path("leaf.csr")
     new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     signing = ["-CA", files.authority, "-CAkey", authority_key, "-CAcreateserial", "-extfile", files.path("leaf.ext")]
-    openssl("req", "-x509", *new_key, "-keyout", authority_key, "-out", files.authority, "-days", "30", "-subj", "/CN=bench")
+    own = ["-keyout", authority_key, "-out", files.authority, "-days", "30", "-subj", "/CN=bench"]
+    openssl("req", "-x509", *new_key, *own)
     openssl("req", *new_key, "-keyout", files.key, "-out", request, "-subj", "/O=bench")
     openssl("x509", "-req", "-in", request, *signing, "-days", "30", "-out", files.chain)
     write(files.chain_and_key, read(files.chain) + read(files.key))

@@ -44,24 +44,29 @@ size_t sizeFor(std::string_view path) {
   return which == 'm' ? 16'384 : which == 'l' ? body.size() : 128;
 }
 
-// How much of a stream's answer is still to be sent is kept where its user data would be a pointer.
-void* asPointer(size_t count) {
-  return reinterpret_cast<void*>(count);
+// A stream's user data is the next byte of `body` to send: what is left of an answer is what lies behind it.
+void* nextByte(size_t left) {
+  return const_cast<char*>(body.data() + body.size() - left);
+}
+
+size_t leftOf(nghttp2_session* session, int32_t stream) {
+  const void* next = nghttp2_session_get_stream_user_data(session, stream);
+  return static_cast<size_t>(body.data() + body.size() - static_cast<const char*>(next));
 }
 
 int takeField(nghttp2_session* session, const nghttp2_frame* frame, const uint8_t* name, size_t name_size,
               const uint8_t* value, size_t value_size, uint8_t, void*) {
   if (name_size != 5 || std::memcmp(name, ":path", 5) != 0) return 0;
   const size_t size = sizeFor({reinterpret_cast<const char*>(value), value_size});
-  return nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, asPointer(size));
+  return nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, nextByte(size));
 }
 
 ssize_t giveBody(nghttp2_session* session, int32_t stream, uint8_t* to, size_t room, uint32_t* flags,
                  nghttp2_data_source*, void*) {
-  const auto left = reinterpret_cast<size_t>(nghttp2_session_get_stream_user_data(session, stream));
+  const size_t left = leftOf(session, stream);
   const size_t part = std::min(left, room);
   std::memcpy(to, body.data(), part);
-  nghttp2_session_set_stream_user_data(session, stream, asPointer(left - part));
+  nghttp2_session_set_stream_user_data(session, stream, nextByte(left - part));
   if (part == left) *flags |= NGHTTP2_DATA_FLAG_EOF;
   return static_cast<ssize_t>(part);
 }
@@ -76,8 +81,7 @@ int answer(nghttp2_session* session, const nghttp2_frame* frame, void*) {
   const bool may_end = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
   if (!may_end || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return 0;
   const int32_t stream = frame->hd.stream_id;
-  const std::string length =
-      std::to_string(reinterpret_cast<size_t>(nghttp2_session_get_stream_user_data(session, stream)));
+  const std::string length = std::to_string(leftOf(session, stream));
   const nghttp2_nv fields[] = {field(":status", "200"),
                                field("server", "bk"),
                                field("date", "Mon, 23 Nov 2026 00:00:00 GMT"),
@@ -170,6 +174,7 @@ void serve(Connection* connection, uint32_t events) {
 
 int listenOn(const char* port) {
   const int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  if (listener < 0) return -1;
   const int one = 1;
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   sockaddr_in address{};

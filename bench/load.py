@@ -31,7 +31,7 @@ STREAMS = 25  # of each HTTP/2 connection
 
 
 def wrk(port, path, connections, seconds, cpu, close=False, tls=""):
-    """Keeps every connection busy; with close, opens a new one for each request. `tls`: OpenSSL's settings, for https."""
+    """Keeps every connection busy; with close, opens a new one for each request. `tls`: OpenSSL's settings."""
     headers = HEADERS + (("Connection: close",) if close else ())
     command = ["taskset", "-c", cpu, "wrk", "-t1", f"-c{connections}", f"-d{seconds}", "--latency"]
     command += [part for header in headers for part in ("-H", header)]

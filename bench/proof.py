@@ -36,7 +36,8 @@ def check_tls(proxy, leg, files):
 
 def check_between(mesh, files, options):
     """The called proxy takes nobody without TLS and a certificate, so a caller's proxy that gets a 200 has shown one.
-    What a second caller's proxy offers by ALPN, seen on its way, and what the called one chooses of it is their HTTP."""
+    What another caller's proxy offers by ALPN, seen on its way, and what the called one chooses of it tell their HTTP.
+    """
     down = mesh.called.wires.down
     check_tls(mesh.called, Leg(down.tls, Http.ONE if down.http is Http.OWN else down.http), files)
     with Witness(mesh.called.port) as witness:

@@ -27,7 +27,8 @@ def remora(place):
         listener.append(f"app: 127.0.0.1:{place.backend}")
     else:
         listener.append("routes: [{ to: app }]")
-        service = f"services:\n  app:\n    endpoints: 127.0.0.1:{place.backend}\n    protocol: {protocols[wires.up.http]}\n"
+        service = f"services:\n  app:\n    endpoints: 127.0.0.1:{place.backend}\n"
+        service += f"    protocol: {protocols[wires.up.http]}\n"
         service += f"    tls: {remora_service_tls(place)}\n" if wires.up.tls is not Tls.NONE else ""
     config = f"""{"outbound" if wires.outbound else "inbound"}:
   - {(chr(10) + "    ").join(listener)}

@@ -5,6 +5,8 @@ import statistics
 from figures import spread, summary
 from traffic import PEER, RELAY, TRAFFIC, reference_of
 
+IDLE_BESIDE_PEER = ("idle_tls", "idle_mtls", "idle_h2")
+
 
 def median(rows, key):
     values = [row[key] for row in rows if row.get(key) is not None]
@@ -99,29 +101,58 @@ def aligned(table):
 
 
 def readme_table(report):
-    """Markdown: a line for each proxy; CPU as ratios to the relay, or to HAProxy where the relay can't take part,
-    because those travel between machines."""
-    scenarios = report["scenarios"]
-    traffic, idle = [name for name in scenarios if name in TRAFFIC], [name for name in scenarios if is_idle(name)]
+    """Markdown; CPU as ratios to the relay, or to HAProxy where the relay can't take part, because those travel between
+    machines. The former have a line for each proxy, the latter, of which there are many, one for each scenario."""
+    beside_relay, beside_peer = {}, {}
+    for name, results in report["scenarios"].items():
+        is_new = reference_of(name) == PEER or name in IDLE_BESIDE_PEER
+        (beside_peer if is_new else beside_relay)[name] = results
+    made = [table for table in (relay_table(beside_relay), peer_table(beside_peer)) if table]
+    return "\n\n".join("\n".join(lines) for lines in made)
+
+
+def relay_table(scenarios):
+    if not scenarios:
+        return []
+    traffic = [name for name in scenarios if name in TRAFFIC]
     heads = ["proxy"] + [f"CPU/request, `{name}`" for name in traffic]
     heads += ["system calls"] if traffic else []
-    heads += [idle_head(name) for name in idle]
+    heads += ["bytes an idle connection"] if "idle" in scenarios else []
     heads += ["first answer after"] if "start" in scenarios else []
-    names = list(dict.fromkeys(name for results in scenarios.values() for name in results if name != "direct"))
-    lines = ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) - 1)]
-    for name in names:
-        cells = [name] + [traffic_cell(scenarios[scenario], name, reference_of(scenario)) for scenario in traffic]
+    lines = markdown_head(heads)
+    for name in proxies_of(scenarios):
+        cells = [name] + [traffic_cell(scenarios[scenario], name, RELAY) for scenario in traffic]
         if traffic:
             cells.append(f"{median(scenarios[traffic[0]].get(name, []), 'calls'):.1f}")
-        cells += [f"{median(scenarios[scenario].get(name, []), 'bytes'):.0f}" for scenario in idle]
+        if "idle" in scenarios:
+            cells.append(f"{median(scenarios['idle'].get(name, []), 'bytes'):.0f}")
         if "start" in scenarios:
             cells.append(f"{median(scenarios['start'].get(name, []), 'millis'):.0f} ms")
         lines.append("| " + " | ".join(cell.replace("nan", "-") for cell in cells) + " |")
-    return "\n".join(lines)
+    return lines
 
 
-def idle_head(scenario):
-    return "bytes an idle connection" + ("" if scenario == "idle" else f", `{scenario}`")
+def peer_table(scenarios):
+    if not scenarios:
+        return []
+    names = proxies_of(scenarios)
+    lines = markdown_head(["scenario", *names])
+    for scenario, results in scenarios.items():
+        if scenario in TRAFFIC:
+            cells = [traffic_cell(results, name, PEER) for name in names]
+        else:
+            values = [median(results.get(name, []), "bytes") for name in names]
+            cells = [shown(value, 0) + (" bytes" if value == value else "") for value in values]
+        lines.append(f"| `{scenario}` | " + " | ".join(cells) + " |")
+    return lines
+
+
+def proxies_of(scenarios):
+    return list(dict.fromkeys(name for results in scenarios.values() for name in results if name != "direct"))
+
+
+def markdown_head(heads):
+    return ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) - 1)]
 
 
 def traffic_cell(results, name, reference):

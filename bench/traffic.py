@@ -41,7 +41,7 @@ TRAFFIC = {
     "h2_16k": beside_haproxy("/m", 4, wires=H2, says="the same with 16 KiB answers"),
     "h2h2": beside_haproxy("/s", 4, wires=H2H2, says="HTTP/2 to HTTP/2, 4 connections of 25 streams"),
     "h2h2_16k": beside_haproxy("/m", 4, wires=H2H2, says="the same with 16 KiB answers"),
-    "mesh": beside_haproxy("/s", 64, inside=Http.OWN, says="two proxies, mutual TLS between; each's own choice of HTTP"),
+    "mesh": beside_haproxy("/s", 64, inside=Http.OWN, says="two proxies, mutual TLS between, HTTP as they choose"),
     "mesh_h1": beside_haproxy("/s", 64, inside=Http.ONE, says="the same, HTTP/1 between the two"),
     "mesh_h2": beside_haproxy("/s", 64, inside=Http.TWO, says="the same, HTTP/2 between the two"),
 }

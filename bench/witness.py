@@ -1,4 +1,4 @@
-"""A relay that hands bytes on and remembers what a TLS client offered in the clear. Threads, for a few requests only."""
+"""A relay that hands bytes on and remembers what a TLS client offered. Threads, for a few requests only."""
 
 import socket
 import threading

@@ -66,7 +66,8 @@ def test_ratios_are_taken_round_by_round():
 
 def row(cpu):
     keys = ("rate", "p50", "p99", "pss", "switches")
-    return {"cpu": cpu, "done": 10, "user_ticks": 20, "system_ticks": 80, "errors": 0, "calls": 4} | dict.fromkeys(keys, 1)
+    figures_of_one = {"cpu": cpu, "done": 10, "user_ticks": 20, "system_ticks": 80, "errors": 0, "calls": 4}
+    return figures_of_one | dict.fromkeys(keys, 1)
 
 
 def test_tables_hold_every_proxy():
@@ -82,7 +83,10 @@ def test_new_scenarios_are_told_beside_haproxy():
     lines = tables.aligned(tables.table_of("h2", results)).splitlines()
     assert "/haproxy" in lines[0] and "/l4epoll" not in lines[0]
     assert "0.70" in lines[2] and "nan" not in lines[2]
-    assert "| remora | 7.0 µs (0.70) | 4.0 |" in tables.readme_table({"scenarios": {"h2": results}})
+    idle = {"remora": [{"bytes": 6000.4}]}
+    readme = tables.readme_table({"scenarios": {"small": {"l4epoll": [row(5.0)]}, "h2": results, "idle_h2": idle}})
+    assert "| l4epoll | 5.0 µs (1.00) | 4.0 |\n\n| scenario | haproxy | remora |" in readme
+    assert "| `h2` | 10.0 µs (1.00) | 7.0 µs (0.70) |\n| `idle_h2` | - | 6000 bytes |" in readme
 
 
 def test_both_ratios_are_told_where_both_take_part():
