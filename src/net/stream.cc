@@ -22,7 +22,8 @@ void Stream::notify(Readiness change) {
     reset_waiter_->finish(loop_.queue(), {});
     heard = true;
   }
-  if (watcher_ && !heard && (change.readable || change.hangup || change.error)) loop_.post(*watcher_);
+  const bool tells = change.readable || change.hangup || change.error || (change.writable && tells_writable_);
+  if (watcher_ && !heard && tells) loop_.post(*watcher_);
 }
 
 void Stream::interruptRead(Failure failure) {

@@ -67,8 +67,13 @@ class Stream {
   bool hasHangup() const { return hangup_; }
   bool hasError() const { return error_; }  // a reset has arrived
 
-  // Posted when something happens that no ReadWait or WriteWait waits for; null: nobody cares.
-  void setWatcher(loop::Runnable* watcher) { watcher_ = watcher; }
+  // Posted when something happens that no ReadWait or WriteWait waits for; null: nobody cares. That it became writable
+  // is nothing that happens, except for those who ask for kWritable: streams over this one.
+  enum class Watch : uint8_t { kUsual, kWritable };
+  void setWatcher(loop::Runnable* watcher, Watch watch = Watch::kUsual) {
+    watcher_ = watcher;
+    tells_writable_ = watch == Watch::kWritable;
+  }
   // Ends a running ReadWait with `failure`; nothing happens when there is none.
   void interruptRead(Failure failure);
   loop::Loop& loop() { return loop_; }
@@ -86,6 +91,8 @@ class Stream {
     if (watcher_) loop_.post(*watcher_);
   }
 
+  bool hasReader() const { return reader_ != nullptr; }  // a ReadWait is running
+
   loop::Loop& loop_;
   bool may_read_ = false;
   bool may_write_ = true;
@@ -96,6 +103,7 @@ class Stream {
   friend class ReadWait;
   friend class WriteWait;
   friend class ResetWait;
+  bool tells_writable_ = false;
   class ReadWait* reader_ = nullptr;
   class WriteWait* writer_ = nullptr;
   class ResetWait* reset_waiter_ = nullptr;
