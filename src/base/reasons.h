@@ -36,6 +36,9 @@ enum class Reason : uint8_t {
   kClientGone,
   kClientReset,
   kClientStalled,
+  kTlsHandshake,
+  kTlsClientCertificate,
+  kTlsTimeout,
   // No way to an endpoint.
   kNoRoute,
   kNoService,
@@ -44,6 +47,8 @@ enum class Reason : uint8_t {
   kConnectRefused,
   kConnectTimeout,
   kConnectFailed,
+  kUpstreamTls,
+  kUpstreamCertificate,
   // The attempt failed.
   kUpstreamClosed,
   kUpstreamReset,

@@ -61,7 +61,7 @@ H2Session::~H2Session() {
 }
 
 void H2Session::start(std::string_view first) {
-  transport_.setWatcher(this, net::Stream::Watch::kBoth);
+  transport_.setWatcher(this, net::Stream::Watch::kWritable);
   submitSettings();
   armPing();
   if (!first.empty() && !feed(first)) return;

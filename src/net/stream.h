@@ -71,12 +71,12 @@ class Stream {
   bool hasHangup() const { return hangup_; }
   bool hasError() const { return error_; }  // a reset has arrived
 
-  // Posted when something happens that no ReadWait or WriteWait waits for; null: nobody cares. That it takes bytes
-  // again is something only to who asks for it.
-  enum class Watch : uint8_t { kReading, kBoth };
-  void setWatcher(loop::Runnable* watcher, Watch watch = Watch::kReading) {
+  // Posted when something happens that no ReadWait or WriteWait waits for; null: nobody cares. That it became writable
+  // is nothing that happens, except for those who ask for kWritable: streams over this one.
+  enum class Watch : uint8_t { kUsual, kWritable };
+  void setWatcher(loop::Runnable* watcher, Watch watch = Watch::kUsual) {
     watcher_ = watcher;
-    watches_writing_ = watch == Watch::kBoth;
+    watches_writing_ = watch == Watch::kWritable;
   }
   // Ends a running ReadWait with `failure`; nothing happens when there is none.
   void interruptRead(Failure failure);
@@ -94,6 +94,8 @@ class Stream {
   void tellWatcher() {
     if (watcher_) loop_.post(*watcher_);
   }
+
+  bool hasReader() const { return reader_ != nullptr; }  // a ReadWait is running
 
   loop::Loop& loop_;
   bool may_read_ = false;
