@@ -1,5 +1,7 @@
 #include "tls/session_cache.h"
 
+#include <openssl/ssl.h>
+
 #include <utility>
 
 namespace remora::tls {
@@ -13,6 +15,11 @@ void SessionCache::put(const Fingerprint& settings, Handle<ssl_session_st> sessi
 
 Handle<ssl_session_st> SessionCache::take(const Fingerprint& settings) {
   if (settings != settings_ || sessions_.empty()) return nullptr;
+  if (SSL_SESSION* const newest = sessions_.back().get();
+      newest && SSL_SESSION_get_protocol_version(newest) == TLS1_2_VERSION) {
+    SSL_SESSION_up_ref(newest);
+    return Handle<ssl_session_st>(newest);
+  }
   Handle<ssl_session_st> newest = std::move(sessions_.back());
   sessions_.pop_back();
   return newest;

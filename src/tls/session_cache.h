@@ -1,4 +1,5 @@
-// Sessions with one endpoint that may be resumed, newest first; each is used once (RFC 8446 appendix C.4). A session
+// Sessions with one endpoint that may be resumed, newest first. One of TLS 1.3 is used once (RFC 8446 appendix
+// C.4); one of TLS 1.2 stays, since a resumed handshake brings no new one. A session
 // belongs to the settings that it was made under: others never get it. Belongs to one core.
 #pragma once
 

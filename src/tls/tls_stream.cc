@@ -75,6 +75,7 @@ void TlsStream::connected() {
 
 void TlsStream::handshake() {
   if (unsent_) sendUnsent();
+  lendLeftover();
   while (!broken_) {
     ERR_clear_error();
     const int result = SSL_do_handshake(ssl_.get());
@@ -186,12 +187,14 @@ bool TlsStream::lookAhead() {
   return end_ != End::kNone || leftover_ || SSL_pending(ssl_.get()) > 0;
 }
 
+// Before the library is called.
+void TlsStream::lendLeftover() {
+  if (leftover_) memory_.unread = std::string_view(leftover_->bytes).substr(leftover_->given);
+}
+
+// Once the library has taken everything that it was lent.
 TlsStream::Fed TlsStream::feed(size_t most) {
-  if (leftover_) {
-    memory_.unread = std::string_view(leftover_->bytes).substr(leftover_->given);
-    if (!memory_.unread.empty()) return Fed::kSome;
-    leftover_.reset();
-  }
+  leftover_.reset();
   if (!transport_->mayRead()) return Fed::kNone;
   const IoResult received = transport_->read(memory_.received().first(most));
   if (received.isBlocked()) return Fed::kNone;
@@ -223,6 +226,7 @@ void TlsStream::keepRest() {
 IoResult TlsStream::read(std::span<char> into) {
   if (!isSettled()) return {0, EAGAIN};
   if (phase_ == Phase::kFailed) return {0, ECONNRESET};
+  lendLeftover();
   size_t taken = 0;
   bool has_fed = false;
   while (taken < into.size() && end_ == End::kNone) {

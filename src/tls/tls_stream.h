@@ -87,6 +87,7 @@ class TlsStream final : public net::Stream, private loop::Runnable, private SslO
   Failure handshakeFailure(int32_t detail) const;
   void relayReadiness();
   bool lookAhead();
+  void lendLeftover();
   Fed feed(size_t most);
   void keepRest();
   void noteReadError(int library_error);
