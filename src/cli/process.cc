@@ -119,7 +119,7 @@ void Process::settleNames() {
 }
 
 bool Process::prepare(model::Config config, Prepared& prepared, std::vector<std::string>& problems) {
-  auto compiled = snapshot::compile(std::move(config), generation_ + 1, rules_);
+  auto compiled = snapshot::compile(std::move(config), generation_ + 1, rules_, &ticket_keys_);
   if (!compiled) {
     for (const route::CompileError& error : compiled.error()) problems.push_back(placeAndProblem(error));
     return false;

@@ -81,6 +81,7 @@ class Process final : public admin::Process, loop::TaskOwner, loop::Runnable {
   std::string file_;
   snapshot::SnapshotPtr snapshot_;
   std::shared_ptr<snapshot::RuleBook> rules_;
+  tls::TicketKeyStore ticket_keys_;
   uint32_t generation_ = 0;
   admin::Phase phase_ = admin::Phase::kStarting;
   admin::ReloadFacts reloads_;

@@ -5,7 +5,6 @@
 namespace remora::net {
 
 void Stream::notify(Readiness change) {
-  const bool takes_again = watches_writing_ && !may_write_ && (change.writable || change.error);
   may_read_ |= change.readable || change.hangup;
   may_write_ |= change.writable || change.error;
   hangup_ |= change.hangup || change.error;
@@ -23,7 +22,8 @@ void Stream::notify(Readiness change) {
     reset_waiter_->finish(loop_.queue(), {});
     heard = true;
   }
-  if (watcher_ && !heard && (change.readable || change.hangup || change.error || takes_again)) loop_.post(*watcher_);
+  const bool tells = change.readable || change.hangup || change.error || (change.writable && watches_writing_);
+  if (watcher_ && !heard && tells) loop_.post(*watcher_);
 }
 
 void Stream::interruptRead(Failure failure) {

@@ -17,6 +17,9 @@ struct CoreCounters {
   Counter downstream_closed;
   Counter downstream_shed;  // refused for lack of descriptors or past limits.connections
   Counter downstream_h2_connections;
+  Counter tls_handshakes;  // of clients, settled
+  Counter tls_resumed;     // of these, by a ticket
+  Counter tls_handshake_failures;
   Counter downstream_bytes_received;
   Counter downstream_bytes_sent;
   Counter upstream_connects;  // connections asked for

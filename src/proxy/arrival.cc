@@ -7,6 +7,7 @@
 
 #include "proxy/h1_connection.h"
 #include "proxy/h2_connection.h"
+#include "proxy/handshake.h"
 #include "proxy/tcp_connection.h"
 
 namespace remora::proxy {
@@ -30,8 +31,15 @@ net::Peer destinationOf(const net::Stream& transport, const model::Listener& lis
   return net::parsePeer(model::toText(listener.address)).value_or(net::Peer{});
 }
 
+// TLS and plaintext on one port: the first byte tells.
+bool isPermissive(const snapshot::ListenerPlan& plan) {
+  return plan.tls && plan.tls->settings().plaintext == model::TlsServer::Plaintext::kAccept;
+}
+
 std::unique_ptr<Connection> makeHttp(Core& core, Connection::Origin origin) {
-  switch (planOf(core, *origin.listener).source->default_chain.protocol) {
+  const model::Protocol protocol = planOf(core, *origin.listener).source->default_chain.protocol;
+  if (origin.tls && origin.tls->alpn == "h2") return std::make_unique<H2Connection>(core, std::move(origin));
+  switch (protocol) {
     case model::Protocol::kHttp2:
       return std::make_unique<H2Connection>(core, std::move(origin));
     case model::Protocol::kHttp1:
@@ -41,23 +49,36 @@ std::unique_ptr<Connection> makeHttp(Core& core, Connection::Origin origin) {
   }
 }
 
+// Null: it depends on first bytes that aren't there yet.
+std::unique_ptr<Connection> makeChosen(Core& core, Connection::Origin& origin, const net::Peer& destination,
+                                       const FirstBytes& first) {
+  const snapshot::ListenerPlan& plan = planOf(core, *origin.listener);
+  const ChainChoice choice = chooseTcpChain(plan, {.source = origin.peer, .destination = destination, .first = first});
+  if (choice.kind == ChainChoice::Kind::kWait) return nullptr;
+  const bool is_http = choice.kind == ChainChoice::Kind::kHttp;
+  if (plan.tls && !origin.tls && (is_http || (choice.chain && choice.chain->has_tls))) {
+    if (isPermissive(plan) && !first.is_complete) return nullptr;
+    const bool is_plaintext = isPermissive(plan) && first.kind != FirstBytes::Kind::kTls;
+    if (!is_plaintext) return std::make_unique<Handshake>(core, std::move(origin), plan.tls, destination);
+  }
+  if (is_http) return makeHttp(core, std::move(origin));
+  return std::make_unique<TcpConnection>(core, std::move(origin), choice.chain, first.server_name);
+}
+
 }  // namespace
 
 std::unique_ptr<Connection> makeConnection(Core& core, Connection::Origin origin) {
   const snapshot::ListenerPlan& plan = planOf(core, *origin.listener);
-  if (plan.tcp_chains.empty()) return makeHttp(core, std::move(origin));
-  // Without any other chain nothing is asked, so the system call is spared.
-  const net::Peer destination =
-      plan.tcp_chains.front().is_default ? net::Peer{} : destinationOf(*origin.transport, *plan.source);
-  const ChainChoice choice = chooseTcpChain(plan, {.source = origin.peer, .destination = destination, .first = {}});
-  switch (choice.kind) {
-    case ChainChoice::Kind::kHttp:
-      return makeHttp(core, std::move(origin));
-    case ChainChoice::Kind::kWait:
-      return std::make_unique<Arrival>(core, std::move(origin), destination);
-    default:
-      return std::make_unique<TcpConnection>(core, std::move(origin), choice.chain);
-  }
+  // Where no chain asks for it, the system call is spared.
+  const bool asks = !plan.tcp_chains.empty() && !plan.tcp_chains.front().is_default;
+  const net::Peer destination = asks ? destinationOf(*origin.transport, *plan.source) : net::Peer{};
+  std::unique_ptr<Connection> made = makeChosen(core, origin, destination, {});
+  return made ? std::move(made) : std::make_unique<Arrival>(core, std::move(origin), destination);
+}
+
+std::unique_ptr<Connection> makeAfterHandshake(Core& core, Connection::Origin origin, const net::Peer& destination) {
+  const FirstBytes first{.kind = FirstBytes::Kind::kTls, .server_name = origin.tls->server_name, .is_complete = true};
+  return makeChosen(core, origin, destination, first);
 }
 
 Arrival::Arrival(Core& core, Origin origin, const net::Peer& destination)
@@ -84,19 +105,12 @@ void Arrival::choose(bool is_late) {
   const bool has_all =
       is_late || transport().hasHangup() || peeked.bytes == room.size() || (peeked.error && !peeked.isBlocked());
   first.is_complete |= has_all;
-  const ChainChoice choice =
-      chooseTcpChain(planOf(core_, listener()), {.source = peer(), .destination = destination_, .first = first});
-  switch (choice.kind) {
-    case ChainChoice::Kind::kHttp:
-      return core_.replace(*this, makeHttp(core_, takeOrigin()));
-    case ChainChoice::Kind::kWait:
-      // What was looked at stays readable; the next edge tells of more. Only an interrupted look has to be repeated.
-      if (peeked.isBlocked() && transport().mayRead()) core_.loop().post(*this);
-      return;
-    default:
-      std::string name(first.server_name);
-      core_.replace(*this, std::make_unique<TcpConnection>(core_, takeOrigin(), choice.chain, std::move(name)));
-  }
+  Origin origin = takeOrigin();
+  std::unique_ptr<Connection> chosen = makeChosen(core_, origin, destination_, first);
+  if (chosen) return core_.replace(*this, std::move(chosen));
+  giveOrigin(std::move(origin));
+  // What was looked at stays readable; the next edge tells of more. Only an interrupted look has to be repeated.
+  if (peeked.isBlocked() && transport().mayRead()) core_.loop().post(*this);
 }
 
 }  // namespace remora::proxy

@@ -15,6 +15,9 @@ namespace remora::proxy {
 // What a fresh connection is at first, by its listener's settings.
 std::unique_ptr<Connection> makeConnection(Core& core, Connection::Origin origin);
 
+// What it is once its handshake is settled; `destination` as it was at the accept.
+std::unique_ptr<Connection> makeAfterHandshake(Core& core, Connection::Origin origin, const net::Peer& destination);
+
 class Arrival final : public Connection, loop::Runnable, loop::Timer {
  public:
   Arrival(Core& core, Origin origin, const net::Peer& destination);

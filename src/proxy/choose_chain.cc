@@ -1,8 +1,10 @@
 #include "proxy/choose_chain.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/ascii.h"
+#include "tls/client_hello.h"
 
 namespace remora::proxy {
 namespace {
@@ -36,7 +38,13 @@ bool fitsFirstBytes(const model::ChainMatch& match, const FirstBytes& first) {
 }  // namespace
 
 FirstBytes readFirstBytes(std::span<const char> bytes) {
-  return {.is_complete = !bytes.empty()};
+  using Kind = tls::FirstBytes::Kind;
+  tls::FirstBytes read = tls::readFirstBytes({bytes.data(), bytes.size()});
+  FirstBytes first{.server_name = std::move(read.server_name), .is_complete = read.isDecided()};
+  if (read.kind == Kind::kTls) first.kind = FirstBytes::Kind::kTls;
+  if (read.kind == Kind::kHttp2Preface) first.kind = FirstBytes::Kind::kHttp2Preface;
+  if (read.kind == Kind::kOther) first.kind = FirstBytes::Kind::kOther;
+  return first;
 }
 
 ChainChoice chooseTcpChain(const snapshot::ListenerPlan& plan, const ChainFacts& facts) {

@@ -2,21 +2,20 @@
 #pragma once
 
 #include <span>
-#include <string_view>
+#include <string>
 
 #include "net/address.h"
 #include "snapshot/snapshot.h"
 
 namespace remora::proxy {
 
-// What the first bytes of a connection say, as far as they are there. Views hold as long as those bytes.
+// What the first bytes of a connection say, as far as they are there.
 struct FirstBytes {
   enum class Kind : uint8_t { kUnknown, kTls, kHttp2Preface, kOther };
   Kind kind = Kind::kUnknown;
-  std::string_view server_name;  // of a ClientHello; empty without one
-  bool is_complete = false;      // no byte that may come changes it
+  std::string server_name;   // of a ClientHello, in lower case; empty without one
+  bool is_complete = false;  // no byte that may come changes it
 };
-// TODO(cleanup): the ClientHello parser of tls/ goes in here; until then everything is kUnknown.
 FirstBytes readFirstBytes(std::span<const char> bytes);
 
 struct ChainFacts {

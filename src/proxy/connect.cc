@@ -1,7 +1,10 @@
 #include "proxy/connect.h"
 
+#include <array>
 #include <optional>
 #include <utility>
+
+#include "tls/tls_stream.h"
 
 namespace remora::proxy {
 namespace {
@@ -12,6 +15,29 @@ net::Patience connectPatience(Exchange& exchange, const model::PoolOptions& opti
   return patience;
 }
 
+std::string_view hostOf(const upstream::EndpointState& endpoint, std::array<char, net::kPeerTextMax>& text) {
+  if (!endpoint.endpoint.name.empty()) {
+    const std::string_view name = endpoint.endpoint.name;
+    return name.substr(0, name.rfind(':'));
+  }
+  return {text.data(), net::printIp(net::peerOf(endpoint.endpoint.address.get()), text)};
+}
+
+// TLS over the fresh connection; ALPN settles what is spoken.
+loop::Task<void> encrypt(Core& core, const upstream::ClusterState& cluster, upstream::EndpointState& endpoint,
+                         Connected& connected, net::Patience patience) {
+  std::array<char, net::kPeerTextMax> text;
+  auto stream = std::make_unique<tls::TlsStream>(core.loop(), std::move(connected.stream), cluster.tls(),
+                                                 hostOf(endpoint, text), core.cipherMemory(), &endpoint.sessions);
+  tls::TlsStream& tls = *stream;
+  connected.stream = std::move(stream);
+  co_await net::WriteWait(tls, patience);
+  co_await tls.handshakeOutcome();
+  connected.tls = &tls.facts();
+  if (cluster.protocol() == model::Protocol::kAuto) connected.is_http2 = tls.facts().alpn == "h2";
+  co_return loop::done;
+}
+
 loop::Task<Connected> dial(Core& core, const upstream::ClusterState& cluster, upstream::EndpointState& endpoint,
                            net::Patience patience) {
   Connected connected;
@@ -19,6 +45,7 @@ loop::Task<Connected> dial(Core& core, const upstream::ClusterState& cluster, up
   co_await net::WriteWait(*connected.stream, patience);
   if (const int error = connected.stream->connectError()) co_return std::unexpected(net::connectFailure(error));
   connected.is_http2 = cluster.protocol() == model::Protocol::kHttp2;
+  if (cluster.tls()) co_await encrypt(core, cluster, endpoint, connected, patience);
   co_return connected;
 }
 
@@ -46,11 +73,13 @@ Result<void> leaseFresh(Exchange& exchange, Connected connected) {
   endpoint.learned = connected.is_http2 ? Learned::kHttp2 : Learned::kHttp1;
   if (connected.is_http2) {
     const upstream::ClusterState& cluster = *exchange.snapshot->cluster(exchange.plan.cluster);
+    exchange.describeUpstreamTls(connected.tls);
     upstream::H2Connection& made =
         endpoint.h2_pool.add(std::move(connected.stream), connected.tls, core.scratch(), boundsOf(exchange, cluster));
     if (!leaseStream(exchange, made)) return fail(Reason::kUpstreamClosed, Reached::kNo);
     return {};
   }
+  exchange.describeUpstreamTls(connected.tls);
   auto connection = std::make_unique<upstream::Connection>(std::move(connected.stream), connected.tls, core.now());
   if (const auto proof = connection->stream().proof()) connection->noteProofBase(proof->acknowledged);
   exchange.lease = upstream::Lease(exchange.endpoint, std::move(connection), core.metrics());
@@ -95,10 +124,12 @@ bool leasePooled(Exchange& exchange, Freshness freshness) {
   exchange.record.reused = false;
   if (upstream::H2Connection* const shared = endpoint.h2_pool.connectionWithRoom()) {
     if (!leaseStream(exchange, *shared)) return false;
+    exchange.describeUpstreamTls(shared->tls());
   } else {
     if (freshness == Freshness::kFresh) return false;
     std::unique_ptr<upstream::Connection> connection = endpoint.pool.take();
     if (!connection) return false;
+    exchange.describeUpstreamTls(connection->tls());
     exchange.lease = upstream::Lease(exchange.endpoint, std::move(connection), metrics);
   }
   metrics.upstream_reused.add();

@@ -52,6 +52,7 @@ class Connection {
 
  protected:
   Origin takeOrigin() { return std::move(origin_); }
+  void giveOrigin(Origin origin) { origin_ = std::move(origin); }
   const model::Listener& settings() const;  // of the current Snapshot
 
   Core& core_;

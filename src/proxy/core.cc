@@ -31,7 +31,7 @@ void Core::adoptSnapshot(snapshot::SnapshotPtr snapshot, std::shared_ptr<net::Lo
   for (const model::Cluster& cluster : snapshot->config.clusters) {
     const auto known = clusters_.find(cluster.name);
     auto state = known != clusters_.end() ? known->second : makeRef<upstream::ClusterState>(loop_, metrics_);
-    state->configure(cluster);
+    state->configure(cluster, snapshot->tls_clients[by_index.size()]);
     if (const auto set = endpoint_sets_.find(cluster.name); set != endpoint_sets_.end()) state->adopt(set->second);
     by_index.push_back(state);
     clusters.emplace(cluster.name, std::move(state));
@@ -108,6 +108,10 @@ void Core::record(const observe::ExchangeRecord& record, observe::RequestSeries&
   series.record(record.status, record.reason, record.duration, record.upstream, record.bytes_received,
                 record.bytes_sent);
   if (record.grpc_code >= 0) series.countGrpc(static_cast<uint32_t>(record.grpc_code));
+  recordUncounted(record);
+}
+
+void Core::recordUncounted(const observe::ExchangeRecord& record) {
   recent_->add(record);
   if (lines_) writeLine(record);
 }

@@ -19,6 +19,7 @@
 #include "observe/trace_context.h"
 #include "proxy/core_snapshot.h"
 #include "proxy/recent.h"
+#include "tls/cipher_memory.h"
 
 namespace remora::proxy {
 
@@ -79,10 +80,17 @@ class Core {
   // Memory that any exchange may use until its next wait.
   std::span<char> scratch() { return scratch_; }
   std::span<char> headSpace() { return head_space_; }
+  // What TLS works in; made with the first connection that has it.
+  tls::CipherMemory& cipherMemory() {
+    if (!cipher_memory_) cipher_memory_ = std::make_unique<tls::CipherMemory>();
+    return *cipher_memory_;
+  }
   // The fields of an HTTP/2 head that is being written; likewise.
   std::vector<http::HeadField>& headFields() { return head_fields_; }
   // Writes the line, counts, remembers.
   void record(const observe::ExchangeRecord& record, observe::RequestSeries& series);
+  // Of a connection that came to no exchange: the same without counting a request.
+  void recordUncounted(const observe::ExchangeRecord& record);
 
   std::unique_ptr<Exchange> takeExchange();
   void giveExchange(std::unique_ptr<Exchange> exchange);
@@ -125,6 +133,7 @@ class Core {
   std::unique_ptr<char[]> head_memory_;
   std::span<char> scratch_;
   std::span<char> head_space_;
+  std::unique_ptr<tls::CipherMemory> cipher_memory_;
   std::vector<http::HeadField> head_fields_;
   int64_t wall_offset_ = 0;
   Instant wall_checked_{0};

@@ -17,6 +17,19 @@ namespace remora::proxy {
 
 using observe::Outcome;
 
+namespace {
+
+// Who the certificate is of, in one name.
+std::string_view nameOf(const tls::PeerIdentity& peer) {
+  if (!peer.spiffeId().empty()) return peer.spiffeId();
+  for (const auto* names : {&peer.uris, &peer.dns_names, &peer.ips}) {
+    if (!names->empty()) return names->front();
+  }
+  return peer.subject;
+}
+
+}  // namespace
+
 loop::Task<void> proxyExchange(Core& core, Exchange& exchange) {
   co_await exchange.checkRequest();
   co_await exchange.chooseRoute();
@@ -202,7 +215,21 @@ Result<void> Exchange::heedGrpcTimeout() {
   return {};
 }
 
-void Exchange::describeTls() {}
+void Exchange::describeTls() {
+  const tls::Facts* const facts = downstream->connection().tls();
+  if (!facts) return;
+  record.tls_version = facts->version;
+  record.tls_cipher = facts->cipher;
+  record.tls_group = facts->group;
+  record.server_name = facts->server_name;
+  if (facts->peer) record.peer = nameOf(*facts->peer);
+}
+
+void Exchange::describeUpstreamTls(const tls::Facts* facts) {
+  upstream_peer_ = facts && facts->peer ? nameOf(*facts->peer) : std::string_view();
+  record.upstream_tls_version = facts ? facts->version : std::string_view();
+  record.upstream_peer = upstream_peer_;
+}
 
 void Exchange::describeClient() {
   client = believedClient(*request.headers, downstream->connection().peer(), listener->http.trusted_hops);
@@ -265,7 +292,7 @@ std::span<char> Exchange::targetMemory(size_t bytes) {
 }
 
 std::string_view Exchange::schemeTowardsEndpoint() const {
-  return snapshot->cluster(plan.cluster)->hasTls() ? "https" : "http";
+  return snapshot->cluster(plan.cluster)->tls() ? "https" : "http";
 }
 
 HeadWriter Exchange::headTowardsClient() {

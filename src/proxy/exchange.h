@@ -20,6 +20,7 @@
 #include "proxy/decide.h"
 #include "proxy/downstream.h"
 #include "proxy/head_writer.h"
+#include "tls/facts.h"
 #include "upstream/cluster_state.h"
 
 namespace remora::proxy {
@@ -71,6 +72,8 @@ class Exchange {
   const model::Timeouts& timeouts() const { return timeouts_; }
   net::Patience patience(Duration stall, Failure stalled) const;
   std::string_view schemeTowardsEndpoint() const;
+  // What the handshake with the endpoint settled; null: plaintext.
+  void describeUpstreamTls(const tls::Facts* facts);
   // A gRPC call's status stands in the trailers, or in the head of an answer that has nothing else.
   void noteGrpcStatus(const http::Headers& fields);
   void noteGrpcStatus(uint32_t code, std::string_view message);
@@ -151,6 +154,7 @@ class Exchange {
   std::string target_memory_;
   std::string names_;  // after releaseSnapshot()
   std::string grpc_message_;
+  std::string upstream_peer_;
   std::array<char, net::kPeerTextMax> remote_text_;
   std::array<char, net::kPeerTextMax> client_text_;
   observe::RequestId request_id_;

@@ -18,6 +18,7 @@ struct TcpChain {
   uint32_t cluster = 0;  // position in the Snapshot's clusters, or Snapshot::kNoCluster
   std::vector<route::SourceRange> destinations;
   std::vector<route::SourceRange> sources;
+  bool has_tls = false;     // it is terminated before
   bool is_default = false;  // takes everything, whatever its match says
 
   // Whether it is chosen depends on what the client sends first.

@@ -5,13 +5,18 @@
 
 namespace remora::upstream {
 
-void ClusterState::configure(const model::Cluster& cluster) {
+void ClusterState::configure(const model::Cluster& cluster, std::shared_ptr<const tls::ClientContext> tls) {
+  // Whom it trusts or what it shows has changed: what was connected under the old settings is used no more. A
+  // certificate that was only renewed is such a change as well; running exchanges finish.
+  const bool is_other = !tls != !tls_ || (tls && tls->fingerprint() != tls_->fingerprint());
+  const bool had_settings = !name_.empty();
+  tls_ = std::move(tls);
+  if (is_other && had_settings) closeIdle();
   name_ = cluster.name;
   balance_ = cluster.balance;
   pool_ = cluster.pool;
   protocol_ = cluster.protocol;
   http2_ = cluster.http2;
-  has_tls_ = cluster.tls.has_value();
   for (const Ref<EndpointState>& endpoint : endpoints_) endpoint->setOptions(pool_);
 }
 

@@ -9,6 +9,7 @@
 #include "base/ref.h"
 #include "model/cluster.h"
 #include "observe/trace_context.h"
+#include "tls/context.h"
 #include "upstream/endpoint_set.h"
 #include "upstream/h2_pool.h"
 #include "upstream/pool.h"
@@ -37,6 +38,7 @@ class EndpointState : public RefCounted<EndpointState> {
   uint64_t failures = 0;  // attempts that ended without a response
   Pool pool;
   H2Pool h2_pool;
+  tls::SessionCache sessions;  // of TLS, to resume
   enum class Learned : uint8_t { kNothing, kHttp1, kHttp2 };
   Learned learned = Learned::kNothing;  // what the last connection turned out to speak
 };
@@ -46,7 +48,7 @@ class ClusterState : public RefCounted<ClusterState> {
   ClusterState(loop::Loop& loop, observe::CoreMetrics& metrics) : loop_(loop), metrics_(metrics) {}
 
   // New settings and new endpoints; endpoints that stay keep their connections.
-  void configure(const model::Cluster& cluster);
+  void configure(const model::Cluster& cluster, std::shared_ptr<const tls::ClientContext> tls = nullptr);
   void adopt(EndpointSetPtr set);
 
   // Never one that is `but_not`, unless there is no other; null when there is none at all.
@@ -57,9 +59,9 @@ class ClusterState : public RefCounted<ClusterState> {
   model::Balance balance() const { return balance_; }
   model::Protocol protocol() const { return protocol_; }
   const model::Http2Options& http2() const { return http2_; }
-  bool hasTls() const { return has_tls_; }
+  const std::shared_ptr<const tls::ClientContext>& tls() const { return tls_; }  // null: plaintext
   // TLS settles which protocol is spoken.
-  bool offersHttp2() const { return has_tls_ && protocol_ == model::Protocol::kAuto; }
+  bool offersHttp2() const { return tls_ && protocol_ == model::Protocol::kAuto; }
   bool hasDnsFailed() const { return set_ && set_->dns_failed; }
   uint64_t version() const { return set_ ? set_->version : 0; }
   const std::vector<Ref<EndpointState>>& endpoints() const { return endpoints_; }
@@ -78,7 +80,7 @@ class ClusterState : public RefCounted<ClusterState> {
   model::PoolOptions pool_;
   model::Protocol protocol_ = model::Protocol::kAuto;
   model::Http2Options http2_;
-  bool has_tls_ = false;
+  std::shared_ptr<const tls::ClientContext> tls_;
   EndpointSetPtr set_;
   std::vector<Ref<EndpointState>> endpoints_;
   Candidates preferred_;       // those of the lowest priority
