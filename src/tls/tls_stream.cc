@@ -96,8 +96,7 @@ void TlsStream::handshake() {
       return failHandshake(handshakeFailure(refused_code_ ? detailOfCertificate(refused_code_) : detail));
     }
   }
-  const bool is_orderly = broken_ == ECONNRESET && !transport_->hasError();
-  failHandshake(handshakeFailure(detailOfTransport(is_orderly ? 0 : broken_)));
+  failHandshake(handshakeFailure(detailOfTransport(broken_ ? broken_ : end_error_)));
 }
 
 void TlsStream::settle() {
@@ -173,9 +172,10 @@ bool TlsStream::mayReadMore() const {
 // Nobody reads now: are these bytes for the application, or does the library only talk to its like? A session ticket on
 // an idle connection must not look like an answer that nobody asked for. Little is taken, because it is kept.
 bool TlsStream::lookAhead() {
-  constexpr size_t kLittle = 4096;
+  // A request in a record of its own; then what may be missing of a large record.
+  size_t most = 4096;
   while (end_ == End::kNone && !leftover_ && SSL_pending(ssl_.get()) == 0) {
-    if (feed(kLittle) != Fed::kSome) break;
+    if (feed(std::exchange(most, CipherMemory::kRecordBytes)) != Fed::kSome) break;
     char first = 0;
     ERR_clear_error();
     const int n = SSL_peek(ssl_.get(), &first, 1);
@@ -201,8 +201,9 @@ TlsStream::Fed TlsStream::feed(size_t most) {
   if (received.bytes == 0) {
     // Without a close_notify anybody on the way may have cut it (RFC 8446 section 6.1): an error, so that a body that
     // lasts until the end isn't taken for whole.
+    // Ours may go on: the peer's transport may have closed one side only.
     end_ = End::kBroken;
-    broken_ = received.error ? received.error : ECONNRESET;
+    end_error_ = received.error;
     return Fed::kEnd;
   }
   memory_.unread = memory_.received().first(received.bytes);
@@ -253,7 +254,8 @@ IoResult TlsStream::read(std::span<char> into) {
 
 IoResult TlsStream::readEnd() const {
   if (end_ == End::kClosed) return {0, 0};
-  return {0, end_ == End::kBroken ? broken_ : EAGAIN};
+  if (end_ == End::kNone) return {0, EAGAIN};
+  return {0, end_error_ ? end_error_ : ECONNRESET};
 }
 
 void TlsStream::noteReadError(int library_error) {
@@ -265,8 +267,7 @@ void TlsStream::noteReadError(int library_error) {
     return notify({.readable = true, .hangup = true});
   }
   end_ = End::kBroken;
-  broken_ = ECONNRESET;
-  is_shut_ = true;
+  end_error_ = broken_ = ECONNRESET;
   const int32_t detail = takeLibraryDetail();
   if (!has_read_) {
     failure_ = {server_ ? Reason::kTlsHandshake : Reason::kUpstreamTls, Reached::kMaybe, detail};
@@ -276,8 +277,8 @@ void TlsStream::noteReadError(int library_error) {
 }
 
 IoResult TlsStream::write(std::span<const iovec> pieces) {
-  if (phase_ == Phase::kFailed || is_shut_) return {0, broken_ ? broken_ : EPIPE};
   if (broken_) return {0, broken_};
+  if (phase_ == Phase::kFailed || is_shut_) return {0, EPIPE};
   if (phase_ != Phase::kOpen) return {0, EAGAIN};
   transport_->flush();
   if (hasUnsent() || !transport_->mayWrite()) {
@@ -371,7 +372,7 @@ void TlsStream::sendUnsent() {
 }
 
 void TlsStream::breakDown(int error) {
-  broken_ = error;
+  broken_ = end_error_ = error;
   end_ = End::kBroken;
   if (unsent_) loop_.timers().disarm(*unsent_);
   if (!isSettled()) return failHandshake(handshakeFailure(detailOfTransport(error)));

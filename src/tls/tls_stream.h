@@ -121,7 +121,8 @@ class TlsStream final : public net::Stream, private loop::Runnable, private SslO
   uint64_t sealed_before_ = 0;  // the last write
   uint32_t last_write_ = 0;     // bytes of ours that the last write took
   uint32_t handshake_bytes_ = 0;
-  int broken_ = 0;  // why the connection takes or gives nothing any more
+  int broken_ = 0;     // why nothing more can be sent
+  int end_error_ = 0;  // of End::kBroken; 0: cut without a word
   int refused_code_ = 0;
   Phase phase_ = Phase::kConnecting;
   End end_ = End::kNone;
