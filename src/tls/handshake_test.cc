@@ -178,8 +178,7 @@ TEST_F(HandshakeTest, IntermediatesAreFollowed) {
   EXPECT_EQ(complaints(), "");
 }
 
-// --- resumption
-// -------------------------------------------------------------------------------------------------------
+// --- resumption ------------------------------------------------------------------------------------------------------
 
 class ResumptionTest : public TlsWorld {
  protected:

@@ -48,7 +48,7 @@ class TlsStream final : public net::Stream, private loop::Runnable, private SslO
   void shutdownWrite() override;
   void writeThrough() override { transport_->writeThrough(); }
   void flush() override { transport_->flush(); }
-  bool hasUnsent() const override { return unsent_ || transport_->hasUnsent(); }
+  bool hasUnsent() const override;
   size_t refusedBytes() const override { return transport_->refusedBytes() ? last_write_ : 0; }
   void resetOnClose() override;
   // Of the transport's connecting; ECONNABORTED when the handshake failed.
@@ -85,6 +85,7 @@ class TlsStream final : public net::Stream, private loop::Runnable, private SslO
   void settle();
   void failHandshake(Failure failure);
   Failure handshakeFailure(int32_t detail) const;
+  void discardInput();
   void relayReadiness();
   bool lookAhead();
   void lendLeftover();
@@ -127,9 +128,10 @@ class TlsStream final : public net::Stream, private loop::Runnable, private SslO
   Phase phase_ = Phase::kConnecting;
   End end_ = End::kNone;
   bool has_failure_ = false;
-  bool has_read_ = false;     // bytes of the peer's application
-  bool is_shut_ = false;      // close_notify was said, or never will be
-  bool ends_unsent_ = false;  // the transport's side is ended when nothing is unsent any more
+  bool has_read_ = false;             // bytes of the peer's application
+  bool is_shut_ = false;              // close_notify was said, or never will be
+  bool ends_unsent_ = false;          // the transport's side is ended when nothing is unsent any more
+  mutable bool told_unsent_ = false;  // somebody waits to hear that the transport has nothing unsent any more
 };
 
 }  // namespace remora::tls
