@@ -14,8 +14,8 @@ class CipherMemory {
   static constexpr size_t kReceiveBytes = 64 << 10;
   // Plaintext that one write seals at most: past it a slow peer would make each connection keep more.
   static constexpr size_t kSealBytes = 64 << 10;
-  // Sealed, with room for what the library says by itself: tickets, key updates, alerts.
-  static constexpr size_t kSendBytes = kSealBytes + (16 << 10);
+  // Sealed, with room for what the library says by itself: key updates, alerts, and a ticket, which may hold a chain.
+  static constexpr size_t kSendBytes = kSealBytes + (96 << 10);
 
   CipherMemory()
       : received_(std::make_unique_for_overwrite<char[]>(kReceiveBytes)),

@@ -31,6 +31,66 @@ std::string certificateText(int code) {
   }
 }
 
+// RFC 8446 section 6 and its registry; the libraries' own words differ.
+std::string alertText(int number) {
+  switch (number) {
+    case 10:
+      return "unexpected_message";
+    case 20:
+      return "bad_record_mac";
+    case 22:
+      return "record_overflow";
+    case 40:
+      return "handshake_failure";
+    case 42:
+      return "bad_certificate";
+    case 43:
+      return "unsupported_certificate";
+    case 44:
+      return "certificate_revoked";
+    case 45:
+      return "certificate_expired";
+    case 46:
+      return "certificate_unknown";
+    case 47:
+      return "illegal_parameter";
+    case 48:
+      return "unknown_ca";
+    case 49:
+      return "access_denied";
+    case 50:
+      return "decode_error";
+    case 51:
+      return "decrypt_error";
+    case 70:
+      return "protocol_version";
+    case 71:
+      return "insufficient_security";
+    case 80:
+      return "internal_error";
+    case 86:
+      return "inappropriate_fallback";
+    case 90:
+      return "user_canceled";
+    case 109:
+      return "missing_extension";
+    case 110:
+      return "unsupported_extension";
+    case 112:
+      return "unrecognized_name";
+    case 113:
+      return "bad_certificate_status_response";
+    case 115:
+      return "unknown_psk_identity";
+    case 116:
+      return "certificate_required";
+    case 120:
+      return "no_application_protocol";
+    default:
+      return std::to_string(number);
+  }
+}
+
 }  // namespace
 
 int32_t detailOfTransport(int error) {
@@ -58,7 +118,7 @@ std::string describeTlsDetail(const Failure& failure) {
   const int32_t number = detail & kNumberMask;
   if (part == kCertificate) return certificateText(number);
   if (isPeersAlert(detail)) {
-    return std::string("the peer sent alert ") + SSL_alert_desc_string_long(number - kAlertReasons);
+    return "the peer sent alert " + alertText(number - kAlertReasons);
   }
   if (part == ERR_LIB_SSL && number == SSL_R_HTTP_REQUEST) return "the peer speaks plain HTTP, not TLS";
   if (part == ERR_LIB_SSL && number == SSL_R_WRONG_VERSION_NUMBER) return "the peer doesn't speak TLS";

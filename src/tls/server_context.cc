@@ -16,6 +16,18 @@
 
 namespace remora::tls {
 
+namespace {
+
+// The first name of a list as on the wire, which loses it; empty, with the rest dropped, when it is cut.
+std::string_view takeProtocol(std::string_view& list) {
+  const size_t bytes = static_cast<uint8_t>(list.front());
+  const std::string_view name = list.size() > bytes ? list.substr(1, bytes) : std::string_view();
+  list = list.size() > bytes ? list.substr(1 + bytes) : std::string_view();
+  return name;
+}
+
+}  // namespace
+
 // What the library calls during a handshake, on the core whose connection it is.
 class ServerCallbacks {
  public:
@@ -142,13 +154,15 @@ int ServerCallbacks::chooseCertificate(SSL* ssl, int* alert, void* context) {
 
 int ServerCallbacks::chooseProtocol(SSL*, const uint8_t** out, uint8_t* out_bytes, const uint8_t* in, unsigned in_bytes,
                                     void* context) {
-  const std::string& ours = static_cast<const ServerContext*>(context)->alpn_;
-  for (size_t at = 0; at < ours.size(); at += 1 + static_cast<uint8_t>(ours[at])) {
-    const size_t bytes = static_cast<uint8_t>(ours[at]);
-    for (size_t offered = 0; offered + 1 + in[offered] <= in_bytes; offered += 1 + in[offered]) {
-      if (in[offered] != bytes || std::memcmp(in + offered + 1, ours.data() + at + 1, bytes) != 0) continue;
-      *out = in + offered + 1;
-      *out_bytes = static_cast<uint8_t>(bytes);
+  const std::string_view ours = static_cast<const ServerContext*>(context)->alpn_;
+  const std::string_view theirs(reinterpret_cast<const char*>(in), in_bytes);
+  for (std::string_view left = ours; !left.empty();) {
+    const std::string_view wanted = takeProtocol(left);
+    for (std::string_view offered = theirs; !offered.empty();) {
+      const std::string_view protocol = takeProtocol(offered);
+      if (protocol != wanted) continue;
+      *out = reinterpret_cast<const uint8_t*>(protocol.data());
+      *out_bytes = static_cast<uint8_t>(protocol.size());
       return SSL_TLSEXT_ERR_OK;
     }
   }
@@ -172,7 +186,8 @@ int ServerCallbacks::sealOrOpenTicket(SSL* ssl, uint8_t* name, uint8_t* iv, EVP_
   const bool is_ready = HMAC_Init_ex(mac, key.mac.data(), key.mac.size(), EVP_sha256(), nullptr) == 1 &&
                         EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key.cipher.data(), iv) == 1;
   if (!is_ready) return -1;
-  return opening->is_old ? 2 : 1;
+  // 2: and another ticket. A client of TLS 1.3 uses each only once; AWS-LC gives it one anyway.
+  return opening->is_old || SSL_version(ssl) == TLS1_3_VERSION ? 2 : 1;
 }
 
 }  // namespace remora::tls

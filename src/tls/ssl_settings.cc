@@ -23,6 +23,7 @@ namespace {
 constexpr const char* kCiphers12 =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+constexpr const char* kCiphers13 = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 #ifdef OPENSSL_IS_AWSLC
 constexpr const char* kGroups = "X25519MLKEM768:X25519:P-256:P-384";
 #else
@@ -65,7 +66,8 @@ Handle<ssl_ctx_st> newContext(const SSL_METHOD* method, model::TlsVersion least,
   SSL_CTX* const ctx = context.get();
   const bool is_set = SSL_CTX_set_min_proto_version(ctx, versionNumber(least)) == 1 &&
                       SSL_CTX_set_max_proto_version(ctx, versionNumber(most)) == 1 &&
-                      SSL_CTX_set_cipher_list(ctx, kCiphers12) == 1 && SSL_CTX_set1_groups_list(ctx, kGroups) == 1;
+                      SSL_CTX_set_cipher_list(ctx, kCiphers12) == 1 && SSL_CTX_set_ciphersuites(ctx, kCiphers13) == 1 &&
+                      SSL_CTX_set1_groups_list(ctx, kGroups) == 1;
   check(is_set, "the library knows our versions, ciphers and groups");
   SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);

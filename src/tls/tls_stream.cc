@@ -2,7 +2,6 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <openssl/x509_vfy.h>
 
 #include <algorithm>
 #include <cstring>
@@ -10,7 +9,6 @@
 
 #include "tls/detail.h"
 #include "tls/negotiated.h"
-#include "tls/peer_identity.h"
 #include "tls/transport_bio.h"
 
 namespace remora::tls {
@@ -61,104 +59,20 @@ void TlsStream::begin(Handle<ssl_st> ssl) {
 void TlsStream::run() {
   if (phase_ == Phase::kConnecting) connected();
   if (phase_ == Phase::kHandshaking) return handshake();
-  if (phase_ == Phase::kOpen) relayReadiness();
+  if (phase_ == Phase::kOpen) return relayReadiness();
+  discardInput();
 }
 
-void TlsStream::connected() {
-  if (!transport_->mayWrite()) return;
-  if (const int error = client_ ? transport_->connectError() : 0) {
-    broken_ = error;
-    return failHandshake(net::connectFailure(error));
-  }
-  phase_ = Phase::kHandshaking;
-}
-
-void TlsStream::handshake() {
-  if (unsent_) sendUnsent();
-  lendLeftover();
-  while (!broken_) {
-    ERR_clear_error();
-    const int result = SSL_do_handshake(ssl_.get());
-    const int error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl_.get(), result);
-    sendSealed();
-    if (error == SSL_ERROR_NONE) return settle();
-    if (error == SSL_ERROR_WANT_WRITE) {
-      keepRest();
-      if (unsent_) return;
-    } else if (error == SSL_ERROR_WANT_READ) {
-      const Fed fed = feed(CipherMemory::kReceiveBytes);
-      if (fed == Fed::kNone) return;
-      if (fed == Fed::kEnd) break;
-      handshake_bytes_ += static_cast<uint32_t>(memory_.unread.size());
-      if (handshake_bytes_ > kHandshakeMost) return failHandshake(handshakeFailure(detailOfTransport(EMSGSIZE)));
-    } else {
-      const int32_t detail = takeLibraryDetail();
-      return failHandshake(handshakeFailure(refused_code_ ? detailOfCertificate(refused_code_) : detail));
-    }
-  }
-  const bool is_orderly = broken_ == ECONNRESET && !transport_->hasError();
-  failHandshake(handshakeFailure(detailOfTransport(is_orderly ? 0 : broken_)));
-}
-
-void TlsStream::settle() {
-  keepRest();
-  fillFacts(*ssl_, facts_);
-  if (!acceptsResumed()) return failHandshake(handshakeFailure(detailOfCertificate(refused_code_)));
-  phase_ = Phase::kOpen;
-  // A client with Nagle's algorithm holds its first request until we acknowledge the end of its handshake, for which
-  // the kernel would wait 40 ms (measured 2026-11-23).
-  if (server_) transport_->acknowledgeNow();
-  relayReadiness();
-}
-
-// Nobody verifies a session that is resumed: what may have changed since is looked at here.
-bool TlsStream::acceptsResumed() {
-  if (!facts_.is_resumed) return true;
-  const bool verifies =
-      server_ ? server_->settings().client != model::TlsServer::Client::kNone : client_->settings().verifies;
-  if (!verifies) return true;
-  const Handle<x509_st> certificate(SSL_get_peer_certificate(ssl_.get()));
-  if (!certificate) return server_ && server_->settings().client == model::TlsServer::Client::kOptional;
-  auto identity = std::make_shared<const PeerIdentity>(identityOf(*certificate));
-  const PeerPolicy& policy = server_ ? server_->policy() : client_->policy();
-  const int code = policy.judgeResumed(*identity, *this);
-  if (code != X509_V_OK) {
-    notePeerRefused(code, std::move(identity));
-    return false;
-  }
-  facts_.peer = std::move(identity);
-  return true;
-}
-
-void TlsStream::failHandshake(Failure failure) {
-  memory_.unread = {};
-  leftover_.reset();
-  phase_ = Phase::kFailed;
-  failure_ = failure;
-  has_failure_ = true;
-  if (!broken_ && !unsent_) transport_->shutdownWrite();  // after the alert that says why
-  notify({.readable = true, .writable = true, .hangup = true});
-}
-
-Failure TlsStream::handshakeFailure(int32_t detail) const {
-  const bool is_certificate = refused_code_ != 0 || isMissingCertificate(detail);
-  if (server_) return {is_certificate ? Reason::kTlsClientCertificate : Reason::kTlsHandshake, Reached::kNo, detail};
-  return {is_certificate ? Reason::kUpstreamCertificate : Reason::kUpstreamTls, Reached::kNo, detail};
-}
-
-Result<void> TlsStream::handshakeOutcome() const {
-  if (has_failure_) return std::unexpected(failure_);
-  return {};
-}
-
-// --- what the transport says
-// ------------------------------------------------------------------------------------------
+// --- what the transport says -----------------------------------------------------------------------------------------
 
 void TlsStream::relayReadiness() {
   if (unsent_) sendUnsent();
-  if (broken_) return;
+  if (told_unsent_ && !hasUnsent()) {
+    told_unsent_ = false;
+    tellWatcher();
+  }
   const bool readable = hasReader() ? mayReadMore() : lookAhead();
-  const bool writable = !may_write_ && !hasUnsent() && transport_->mayWrite();
+  const bool writable = !may_write_ && (broken_ || (!hasUnsent() && transport_->mayWrite()));
   const bool hangup = transport_->hasHangup() && !hangup_;
   const bool error = transport_->hasError() && !error_;
   if (readable || writable || hangup || error) {
@@ -173,9 +87,10 @@ bool TlsStream::mayReadMore() const {
 // Nobody reads now: are these bytes for the application, or does the library only talk to its like? A session ticket on
 // an idle connection must not look like an answer that nobody asked for. Little is taken, because it is kept.
 bool TlsStream::lookAhead() {
-  constexpr size_t kLittle = 4096;
+  // A request in a record of its own; then what may be missing of a large record.
+  size_t most = 4096;
   while (end_ == End::kNone && !leftover_ && SSL_pending(ssl_.get()) == 0) {
-    if (feed(kLittle) != Fed::kSome) break;
+    if (feed(std::exchange(most, CipherMemory::kRecordBytes)) != Fed::kSome) break;
     char first = 0;
     ERR_clear_error();
     const int n = SSL_peek(ssl_.get(), &first, 1);
@@ -201,8 +116,9 @@ TlsStream::Fed TlsStream::feed(size_t most) {
   if (received.bytes == 0) {
     // Without a close_notify anybody on the way may have cut it (RFC 8446 section 6.1): an error, so that a body that
     // lasts until the end isn't taken for whole.
+    // Ours may go on: the peer's transport may have closed one side only.
     end_ = End::kBroken;
-    broken_ = received.error ? received.error : ECONNRESET;
+    end_error_ = received.error;
     return Fed::kEnd;
   }
   memory_.unread = memory_.received().first(received.bytes);
@@ -220,8 +136,7 @@ void TlsStream::keepRest() {
   }
 }
 
-// --- reading and writing
-// ----------------------------------------------------------------------------------------------
+// --- reading and writing ---------------------------------------------------------------------------------------------
 
 IoResult TlsStream::read(std::span<char> into) {
   if (!isSettled()) return {0, EAGAIN};
@@ -253,7 +168,8 @@ IoResult TlsStream::read(std::span<char> into) {
 
 IoResult TlsStream::readEnd() const {
   if (end_ == End::kClosed) return {0, 0};
-  return {0, end_ == End::kBroken ? broken_ : EAGAIN};
+  if (end_ == End::kNone) return {0, EAGAIN};
+  return {0, end_error_ ? end_error_ : ECONNRESET};
 }
 
 void TlsStream::noteReadError(int library_error) {
@@ -265,8 +181,7 @@ void TlsStream::noteReadError(int library_error) {
     return notify({.readable = true, .hangup = true});
   }
   end_ = End::kBroken;
-  broken_ = ECONNRESET;
-  is_shut_ = true;
+  end_error_ = broken_ = ECONNRESET;
   const int32_t detail = takeLibraryDetail();
   if (!has_read_) {
     failure_ = {server_ ? Reason::kTlsHandshake : Reason::kUpstreamTls, Reached::kMaybe, detail};
@@ -276,8 +191,8 @@ void TlsStream::noteReadError(int library_error) {
 }
 
 IoResult TlsStream::write(std::span<const iovec> pieces) {
-  if (phase_ == Phase::kFailed || is_shut_) return {0, broken_ ? broken_ : EPIPE};
   if (broken_) return {0, broken_};
+  if (phase_ == Phase::kFailed || is_shut_) return {0, EPIPE};
   if (phase_ != Phase::kOpen) return {0, EAGAIN};
   transport_->flush();
   if (hasUnsent() || !transport_->mayWrite()) {
@@ -371,11 +286,17 @@ void TlsStream::sendUnsent() {
 }
 
 void TlsStream::breakDown(int error) {
-  broken_ = error;
+  broken_ = end_error_ = error;
   end_ = End::kBroken;
   if (unsent_) loop_.timers().disarm(*unsent_);
   if (!isSettled()) return failHandshake(handshakeFailure(detailOfTransport(error)));
   notify({.readable = true, .writable = true, .hangup = true, .error = true});
+}
+
+bool TlsStream::hasUnsent() const {
+  const bool is_transports = transport_->hasUnsent();
+  told_unsent_ |= is_transports;
+  return unsent_ || is_transports;
 }
 
 void TlsStream::shutdownWrite() {
@@ -407,31 +328,6 @@ std::optional<net::TransportProof> TlsStream::proof() const {
   const bool has_none_of_last = proof->acknowledged <= sealed_before_ + syn;
   proof->acknowledged = has_none_of_last ? plain_written_ - last_write_ : plain_written_;
   return proof;
-}
-
-// --- what the library's callbacks ask and tell
-// ------------------------------------------------------------------------
-
-int64_t TlsStream::wallSeconds() const {
-  return loop_.clock().wallNanos() / 1'000'000'000;
-}
-
-std::string_view TlsStream::wantedHost() const {
-  return host_;
-}
-
-void TlsStream::notePeer(std::shared_ptr<const PeerIdentity> peer) {
-  facts_.peer = std::move(peer);
-}
-
-void TlsStream::notePeerRefused(int code, std::shared_ptr<const PeerIdentity> peer) {
-  if (client_ && !client_->settings().verifies) return;
-  refused_code_ = code;
-  refused_peer_ = std::move(peer);
-}
-
-void TlsStream::noteSession(Handle<ssl_session_st> session) {
-  if (sessions_) sessions_->put(client_->fingerprint(), std::move(session));
 }
 
 }  // namespace remora::tls

@@ -48,7 +48,7 @@ class TlsStream final : public net::Stream, private loop::Runnable, private SslO
   void shutdownWrite() override;
   void writeThrough() override { transport_->writeThrough(); }
   void flush() override { transport_->flush(); }
-  bool hasUnsent() const override { return unsent_ || transport_->hasUnsent(); }
+  bool hasUnsent() const override;
   size_t refusedBytes() const override { return transport_->refusedBytes() ? last_write_ : 0; }
   void resetOnClose() override;
   // Of the transport's connecting; ECONNABORTED when the handshake failed.
@@ -85,6 +85,7 @@ class TlsStream final : public net::Stream, private loop::Runnable, private SslO
   void settle();
   void failHandshake(Failure failure);
   Failure handshakeFailure(int32_t detail) const;
+  void discardInput();
   void relayReadiness();
   bool lookAhead();
   void lendLeftover();
@@ -121,14 +122,16 @@ class TlsStream final : public net::Stream, private loop::Runnable, private SslO
   uint64_t sealed_before_ = 0;  // the last write
   uint32_t last_write_ = 0;     // bytes of ours that the last write took
   uint32_t handshake_bytes_ = 0;
-  int broken_ = 0;  // why the connection takes or gives nothing any more
+  int broken_ = 0;     // why nothing more can be sent
+  int end_error_ = 0;  // of End::kBroken; 0: cut without a word
   int refused_code_ = 0;
   Phase phase_ = Phase::kConnecting;
   End end_ = End::kNone;
   bool has_failure_ = false;
-  bool has_read_ = false;     // bytes of the peer's application
-  bool is_shut_ = false;      // close_notify was said, or never will be
-  bool ends_unsent_ = false;  // the transport's side is ended when nothing is unsent any more
+  bool has_read_ = false;             // bytes of the peer's application
+  bool is_shut_ = false;              // close_notify was said, or never will be
+  bool ends_unsent_ = false;          // the transport's side is ended when nothing is unsent any more
+  mutable bool told_unsent_ = false;  // somebody waits to hear that the transport has nothing unsent any more
 };
 
 }  // namespace remora::tls
