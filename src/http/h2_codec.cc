@@ -14,6 +14,9 @@ struct H2Codec::Native : nghttp2_nv {};
 
 namespace {
 
+// A head that may be forwarded has its bounds elsewhere; the library's own (64 KiB) is too near to them.
+constexpr size_t kSentHeadMost = 1 << 20;
+
 std::string_view textOf(const uint8_t* bytes, size_t length) {
   return {reinterpret_cast<const char*>(bytes), length};
 }
@@ -120,6 +123,13 @@ struct H2CodecCallbacks {
     return 0;
   }
 
+  static int onNotSent(nghttp2_session* session, const nghttp2_frame* frame, int, void* user) {
+    // A stream that its request didn't open is closed already, and the peer has never heard of it.
+    if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat == NGHTTP2_HCAT_REQUEST) return 0;
+    events(user).onHeadNotSent(streamOf(session, frame->hd.stream_id));
+    return 0;
+  }
+
   static ssize_t takeData(nghttp2_session* session, int32_t id, uint8_t*, size_t most, uint32_t* flags,
                           nghttp2_data_source*, void* user) {
     const H2Codec::Grant grant = events(user).takeData(streamOf(session, id), most);
@@ -132,7 +142,8 @@ struct H2CodecCallbacks {
   static int putData(nghttp2_session* session, nghttp2_frame* frame, const uint8_t* head, size_t bytes,
                      nghttp2_data_source*, void* user) {
     constexpr size_t kFrameHead = 9;
-    events(user).putData(streamOf(session, frame->hd.stream_id), textOf(head, kFrameHead), bytes);
+    const int32_t id = frame->hd.stream_id;
+    events(user).putData(streamOf(session, id), id, textOf(head, kFrameHead), bytes);
     return 0;
   }
 
@@ -147,6 +158,7 @@ struct H2CodecCallbacks {
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, onData);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, onClose);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, onSent);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, onNotSent);
     nghttp2_session_callbacks_set_send_data_callback(callbacks, putData);
     return callbacks;
   }
@@ -158,6 +170,7 @@ H2Codec::H2Codec(Role role, const Settings& settings, Events& events) : events_(
   check(nghttp2_option_new(&option) == 0, "memory for the options of HTTP/2");
   nghttp2_option_set_no_auto_window_update(option, 1);  // credit is given when a body is read, not when it arrives
   nghttp2_option_set_no_closed_streams(option, 1);
+  nghttp2_option_set_max_send_header_block_length(option, kSentHeadMost);
   nghttp2_option_set_max_continuations(option, settings.continuations);
   // The session counts resets itself, of both roles and with streams that ended well.
   nghttp2_option_set_stream_reset_rate_limit(option, UINT32_MAX, UINT32_MAX);
@@ -280,6 +293,10 @@ bool H2Codec::peerAllowsExtendedConnect() const {
 
 bool H2Codec::hasStreamIds() const {
   return nghttp2_session_get_next_stream_id(session_) <= INT32_MAX;
+}
+
+bool H2Codec::hasPeerEnded(int32_t id) const {
+  return nghttp2_session_get_stream_remote_close(session_, id) != 0;
 }
 
 bool H2Codec::hasOutput() const {

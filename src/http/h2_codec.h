@@ -93,7 +93,8 @@ class H2Codec {
     // `code`: of RST_STREAM and GOAWAY.
     virtual void onSent(H2Frame type, int32_t id, size_t length, uint32_t code) = 0;
     virtual Grant takeData(H2Stream* stream, size_t most) = 0;
-    virtual void putData(H2Stream* stream, std::string_view frame_head, size_t bytes) = 0;
+    virtual void putData(H2Stream* stream, int32_t id, std::string_view frame_head, size_t bytes) = 0;
+    virtual void onHeadNotSent(H2Stream* stream) = 0;
 
    protected:
     ~Events() = default;
@@ -128,6 +129,7 @@ class H2Codec {
   uint32_t peerStreamsMost() const;
   bool peerAllowsExtendedConnect() const;
   bool hasStreamIds() const;
+  bool hasPeerEnded(int32_t id) const;  // its side of that stream
   bool hasOutput() const;
   bool isFinished() const;  // nothing more is to be read or sent
   bool isTerminating() const { return terminating_; }

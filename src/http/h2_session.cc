@@ -35,17 +35,18 @@ H2Codec::Settings settingsOf(const H2Bounds& bounds) {
 
 }  // namespace
 
-H2Bounds H2Bounds::of(const model::Http2Options& http2, const model::Limits& limits, Duration write_stall) {
+H2Bounds H2Bounds::of(const model::Http2Options& http2, const model::Limits& limits, const model::Timeouts& timeouts) {
   return {.http2 = http2,
           .head = {limits.head.count, limits.header_count, limits.target.count},
           .trailers = {limits.trailers.count, limits.header_count, 0},
-          .write_stall = write_stall};
+          .write_stall = timeouts.write_stall,
+          .head_time = timeouts.header};
 }
 
 std::string_view tokenOf(H2End end) {
-  static constexpr std::array<std::string_view, 10> kTokens{
-      "open",     "done",  "asked",        "peer_closed",  "peer_reset",
-      "bad_peer", "flood", "peer_stalled", "ping_timeout", "settings_timeout"};
+  static constexpr std::array<std::string_view, 11> kTokens{
+      "open",  "done",         "asked",        "peer_closed",      "peer_reset",  "bad_peer",
+      "flood", "peer_stalled", "ping_timeout", "settings_timeout", "head_timeout"};
   return kTokens[static_cast<size_t>(end)];
 }
 
@@ -147,6 +148,11 @@ void H2Session::deliver() {
     }
   }
   undelivered_.resize(kept);
+  if (kept == 0) {
+    loop().timers().disarm(head_timer_);
+  } else if (!head_timer_.isArmed() && !isEnded()) {
+    loop().arm(head_timer_, bounds_.head_time);
+  }
 }
 
 void H2Session::drain() {
@@ -245,6 +251,7 @@ Failure H2Session::endFailure() const {
     case H2End::kBadPeer:
     case H2End::kFlood:
     case H2End::kSettingsTimeout:
+    case H2End::kHeadTimeout:
       return {is_server ? Reason::kBadFraming : Reason::kBadResponse, Reached::kMaybe, detail};
     default:
       return {is_server ? Reason::kClientGone : Reason::kUpstreamClosed, Reached::kMaybe, detail};
@@ -277,6 +284,7 @@ void H2Session::die(H2End end) {
   end_ = end;
   loop().timers().disarm(settings_timer_);
   loop().timers().disarm(ping_timer_);
+  loop().timers().disarm(head_timer_);
   streams_.forEach([](H2Stream& stream) { stream.breakDown(0); });
   change();
 }
@@ -337,7 +345,7 @@ void H2Session::forget(H2Stream& stream) {
   if (stream.id_ && !stream.is_closed_) {
     codec_.disown(stream.id_);
     // An end that the window holds back still follows; everything else is cut.
-    const bool only_ends = stream.ends_ && stream.remote_ended_;
+    const bool only_ends = stream.ends_ && stream.closes_with_ == H2Error::kCancel;
     if (!only_ends) {
       const bool is_answered = role_ == Role::kServer && stream.local_ended_;
       own_reset_ = stream.id_;

@@ -30,8 +30,9 @@ struct H2Bounds {
   H2Head::Bounds head;
   H2Head::Bounds trailers{.bytes = 8 << 10};
   Duration write_stall{0};  // the peer takes nothing of what is unsent; 0: no limit
+  Duration head_time{0};    // of a request's head, from its first frame to its last; 0: no limit
 
-  static H2Bounds of(const model::Http2Options& http2, const model::Limits& limits, Duration write_stall);
+  static H2Bounds of(const model::Http2Options& http2, const model::Limits& limits, const model::Timeouts& timeouts);
 };
 
 // Why a session ended.
@@ -46,6 +47,7 @@ enum class H2End : uint8_t {
   kPeerStalled,      // the peer took nothing for write_stall
   kPingTimeout,      // no answer to a PING
   kSettingsTimeout,  // no answer to SETTINGS
+  kHeadTimeout,      // a request's head wasn't complete within its time
 };
 std::string_view tokenOf(H2End end);
 
@@ -138,7 +140,8 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
   void onGoAway() override;
   void onSent(H2Frame type, int32_t id, size_t length, uint32_t code) override;
   H2Codec::Grant takeData(H2Stream* stream, size_t most) override;
-  void putData(H2Stream* stream, std::string_view frame_head, size_t bytes) override;
+  void putData(H2Stream* stream, int32_t id, std::string_view frame_head, size_t bytes) override;
+  void onHeadNotSent(H2Stream* stream) override;
 
   // From the run queue.
   void run() override;
@@ -160,6 +163,7 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
   void countReset();
   void onSettingsLate();
   void onPingTime();
+  void onHeadLate();
 
   net::Stream& transport_;
   std::span<char> scratch_;
@@ -195,6 +199,7 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
   H2Counts counts_;
   loop::MemberTimer<H2Session, &H2Session::onSettingsLate> settings_timer_{*this};
   loop::MemberTimer<H2Session, &H2Session::onPingTime> ping_timer_{*this};
+  loop::MemberTimer<H2Session, &H2Session::onHeadLate> head_timer_{*this};
 };
 
 }  // namespace remora::http

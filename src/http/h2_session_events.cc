@@ -75,7 +75,8 @@ void H2Session::onDataFrame(H2Stream* stream, size_t payload, End end) {
 void H2Session::onReset(H2Stream* stream) {
   ++counts_.resets_received;
   if (stream) stream->was_reset_ = true;
-  countReset();
+  // A client sets the pace itself: each reset is of a request that it chose to send.
+  if (role_ == Role::kServer) countReset();
 }
 
 void H2Session::onClosed(H2Stream* stream, uint32_t code) {
@@ -140,9 +141,14 @@ H2Codec::Grant H2Session::takeData(H2Stream* stream, size_t most) {
   return stream->grant(most, unsent() < bounds_.http2.unsent.count);
 }
 
-void H2Session::putData(H2Stream* stream, std::string_view frame_head, size_t bytes) {
+void H2Session::putData(H2Stream* stream, int32_t id, std::string_view frame_head, size_t bytes) {
   out_ += frame_head;
-  if (stream) stream->takePieces(out_, bytes);
+  if (stream) return stream->takePieces(out_, bytes);
+  if (!codec_.hasPeerEnded(id)) codec_.reset(own_reset_ = id, H2Error::kNone);  // what it sends still is for nobody
+}
+
+void H2Session::onHeadNotSent(H2Stream* stream) {
+  if (stream && !stream->is_closed_ && stream->id_) codec_.reset(own_reset_ = stream->id_, H2Error::kInternal);
 }
 
 // --- time
@@ -152,6 +158,11 @@ void H2Session::onSettingsLate() {
   if (isEnded()) return;
   end(H2Error::kSettingsTimeout);
   end_ = H2End::kSettingsTimeout;
+}
+
+void H2Session::onHeadLate() {
+  end(H2Error::kEnhanceYourCalm);
+  end_ = H2End::kHeadTimeout;
 }
 
 void H2Session::onPingTime() {

@@ -260,6 +260,51 @@ TEST(H2Resets, UnreadBytesOfADestroyedStreamGiveTheirCreditBack) {
   }
 }
 
+TEST(H2Resets, AnAnswerThatIsNotAsLongAsAnnouncedIsMalformed) {
+  H2Raw raw(kClientRole);
+  raw.say(raw.hpack.head(1, {{":status", "200"}, {"content-length", "5"}}, 0));
+  ASSERT_TRUE(raw.owner.requests[0]->takeResponse());
+  raw.say(frames::data(1, "abc", frames::kEndStream));
+  EXPECT_TRUE(raw.owner.requests[0]->wasMalformed());
+  EXPECT_EQ(readAll(*raw.owner.requests[0]), "abc!");
+  EXPECT_EQ(raw.session->counts().resets_forced, 1u);
+}
+
+TEST(H2Resets, AHeadTooLargeToSendIsAFailureAndNoSilence) {
+  H2Pair pair;
+  auto stream = pair.client->openStream();
+  const std::string value(2 << 20, 'x');
+  std::vector<HeadField> fields = kGet;
+  fields.push_back({"x-large", value});
+  EXPECT_FALSE(stream->sendHead(fields, End::kYes));
+  EXPECT_TRUE(stream->hasError());
+  auto other = pair.ask();
+  ASSERT_EQ(pair.server_owner.requests.size(), 1u);
+  EXPECT_FALSE(pair.asked().sendHead(std::vector<HeadField>{{":status", "200"}, {"x-large", value}}, End::kYes));
+  EXPECT_FALSE(pair.client->isEnded());
+  EXPECT_FALSE(pair.server->isEnded());
+}
+
+TEST(H2Resets, AnEndThatTheWindowHeldBackFollowsItsDestroyedStream) {
+  H2Bounds small;
+  small.http2.stream_window = 10_KiB;
+  H2Pair pair(small);
+  auto stream = pair.ask(kPost, End::kNo);
+  ASSERT_TRUE(pair.asked().sendHead(kOk, End::kNo));
+  EXPECT_EQ(writeText(pair.asked(), std::string(10'240, 'x')).bytes, 10'240u);
+  pair.asked().shutdownWrite();
+  EXPECT_FALSE(pair.asked().isSent());
+  EXPECT_EQ(writeText(pair.asked(), "more").error, EPIPE);
+  pair.server_owner.requests.clear();
+  pair.loop.settle();
+  ASSERT_TRUE(stream->takeResponse());
+  EXPECT_EQ(readAll(*stream).size(), 10'240u);
+  pair.loop.settle();
+  EXPECT_EQ(readAll(*stream), "$");
+  EXPECT_FALSE(stream->hasError());
+  EXPECT_EQ(writeText(*stream, "x").error, ECONNRESET) << "the rest of the request is for nobody";
+}
+
 TEST(H2Resets, TheTransportsEndFailsEveryStream) {
   H2Pair pair;
   auto first = pair.ask();
@@ -338,6 +383,20 @@ TEST(H2Time, SettingsThatAreNotAnsweredEndTheSession) {
   EXPECT_FALSE(session.isEnded());
   loop.advance(seconds(2));
   EXPECT_EQ(session.endReason(), H2End::kSettingsTimeout);
+}
+
+TEST(H2Time, AHeadThatDripsHasOneTimeForAllOfIt) {
+  H2Bounds bounds;
+  bounds.head_time = seconds(10);
+  H2Raw raw(kServerRole, bounds);
+  const std::string block = raw.hpack.block(kRawGet);
+  raw.say(frames::frame(H2Frame::kHeaders, frames::kEndStream, 1, std::string_view(block).substr(0, 2)));
+  raw.loop.advance(seconds(6));
+  raw.say(frames::frame(H2Frame::kContinuation, 0, 1, std::string_view(block).substr(2, 1)));
+  EXPECT_FALSE(raw.session->isEnded());
+  raw.loop.advance(seconds(5));
+  EXPECT_EQ(raw.session->endReason(), H2End::kHeadTimeout);
+  EXPECT_TRUE(raw.owner.requests.empty());
 }
 
 TEST(H2Time, SilenceIsAskedAndAnAnswerIsEnough) {

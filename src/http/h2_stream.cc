@@ -55,13 +55,13 @@ Result<void> H2Stream::sendHead(std::span<const HeadField> fields, End end) {
 
 Result<void> H2Stream::sendTrailers(std::span<const HeadField> fields) {
   check(head_sent_, "a head comes before trailers");
-  if (!session_ || is_closed_ || local_ended_ || !session_->sendTrailers(*this, fields)) return closed();
+  if (!session_ || is_closed_ || local_ended_ || ends_ || !session_->sendTrailers(*this, fields)) return closed();
   return {};
 }
 
 net::IoResult H2Stream::put(std::span<const iovec> pieces, End end) {
   if (is_failed_ || !session_) return {0, ECONNRESET};
-  if (is_closed_ || local_ended_) return {0, EPIPE};
+  if (is_closed_ || local_ended_ || ends_) return {0, EPIPE};
   check(head_sent_, "a head comes before the body");
   size_t wanted = 0;
   for (const iovec& piece : pieces) wanted += piece.iov_len;

@@ -46,12 +46,15 @@ class H2Stream final : public net::Stream {
   }
   // RFC 9113 section 7, of a reset from either side; 0 when there was none, or the session died.
   uint32_t resetCode() const { return code_; }
+  // What the peer sent on this stream broke the protocol: a malformed head, a body that isn't as long as announced.
+  bool wasMalformed() const { return is_failed_ && !was_reset_ && code_ == static_cast<uint32_t>(H2Error::kProtocol); }
   bool isReceived() const { return remote_ended_; }  // END_STREAM came
   bool isSent() const { return local_ended_; }       // END_STREAM was sent
 
   // --- sent ---
   // A request, a response or an interim response, encoded at once. Fails when the stream is closed.
   Result<void> sendHead(std::span<const HeadField> fields, End end);
+  bool hasSentHead() const { return head_sent_; }
   // Ends the stream. Nothing may be left unwritten.
   Result<void> sendTrailers(std::span<const HeadField> fields);
   // Like write(), and when all of it fits the stream ends with it. With EAGAIN the rest is to be given again.

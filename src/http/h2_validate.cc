@@ -29,7 +29,7 @@ bool isAllowed(const Field& field) {
     case Id::kHttp2Settings:
       return false;
     case Id::kTe:
-      return field.value == "trailers";
+      return ascii::equalsIgnoreCase(field.value, "trailers");
     default:
       return true;
   }
