@@ -109,6 +109,27 @@ TEST(H2Flow, WhatThePeerDoesNotTakeIsBounded) {
   }
 }
 
+TEST(H2Flow, TwoWhoSendEachOtherMuchDoNotWaitForEachOther) {
+  H2Bounds bounds = windows(1_MiB, 16_MiB);
+  bounds.http2.unsent = 32_KiB;
+  H2Pair pair(bounds, bounds, 4 << 10);
+  auto stream = pair.ask(kPost, End::kNo);
+  H2Stream& asked = pair.asked();
+  ASSERT_TRUE(asked.sendHead(kOk, End::kNo));
+  const std::string body(500'000, 'x');
+  size_t up = 0;
+  size_t down = 0;
+  size_t got = 0;
+  for (int i = 0; i < 1000 && got < 2 * body.size(); ++i) {
+    if (up < body.size()) up += writeText(*stream, std::string_view(body).substr(up)).bytes;
+    if (down < body.size()) down += writeText(asked, std::string_view(body).substr(down)).bytes;
+    pair.loop.settle();
+    stream->takeResponse();
+    got += readAll(*stream).size() + readAll(asked).size();
+  }
+  EXPECT_EQ(got, 2 * body.size());
+}
+
 TEST(H2Flow, PiecesAreWrittenInTheirOrder) {
   H2Pair pair;
   auto stream = pair.ask(kPost, End::kNo);

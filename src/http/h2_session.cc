@@ -111,8 +111,10 @@ void H2Session::run() {
   if (std::exchange(changed_, false)) owner_.onSessionChange();  // who may destroy this
 }
 
+// Bodies fill no more than the bound, so what is beyond it are answers to what was read. Were bodies to stop the
+// reading, two of these sessions that send each other much would wait for each other for ever.
 bool H2Session::mayTakeInput() const {
-  return transport_.mayRead() && unsent() < bounds_.http2.unsent.count;
+  return transport_.mayRead() && unsent() < 2 * bounds_.http2.unsent.count;
 }
 
 void H2Session::takeInput() {

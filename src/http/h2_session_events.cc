@@ -138,7 +138,7 @@ void H2Session::calmDown() {
 
 H2Codec::Grant H2Session::takeData(H2Stream* stream, size_t most) {
   if (!stream) return {true, 0, End::kYes};  // its owner went after shutdownWrite()
-  return stream->grant(most, unsent() < bounds_.http2.unsent.count);
+  return stream->grant(most, bounds_.http2.unsent.count - std::min(bounds_.http2.unsent.count, unsent()));
 }
 
 void H2Session::putData(H2Stream* stream, int32_t id, std::string_view frame_head, size_t bytes) {

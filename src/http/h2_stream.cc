@@ -194,16 +194,16 @@ void H2Stream::letWrite() {
   if (!may_write_) notify({.writable = true});
 }
 
-H2Codec::Grant H2Stream::grant(size_t most, bool has_room) {
+H2Codec::Grant H2Stream::grant(size_t most, size_t room) {
   if (left_ == 0 && !ends_) {
     letWrite();  // nobody is writing: the window has opened
     return {};
   }
-  if (left_ > 0 && !has_room) {
+  if (left_ > 0 && room == 0) {
     wants_room_ = true;
     return {};
   }
-  const size_t bytes = std::min(most, left_);
+  const size_t bytes = std::min({most, left_, room});
   return {true, bytes, bytes == left_ && ends_ ? End::kYes : End::kNo};
 }
 

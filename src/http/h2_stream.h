@@ -84,7 +84,7 @@ class H2Stream final : public net::Stream {
   void breakDown(uint32_t code);
   std::unexpected<Failure> closed() const;
   void letWrite();
-  H2Codec::Grant grant(size_t most, bool has_room);
+  H2Codec::Grant grant(size_t most, size_t room);
   void takePieces(std::string& out, size_t bytes);
 
   bool isReadable() const;

@@ -32,6 +32,7 @@ inline http::H2Bounds smallBounds() {
   bounds.http2.control_frames = 50;
   bounds.head = {.bytes = 2048, .fields = 20, .target = 256};
   bounds.trailers = {.bytes = 256, .fields = 5, .target = 0};
+  bounds.head_time = std::chrono::seconds(10);
   return bounds;
 }
 

@@ -91,7 +91,10 @@ class Play {
         if (H2Stream* stream = pick(side, argument)) trail(side, *stream);
         break;
       case 6:
-        if (H2Stream* stream = pick(side, argument)) side.streams.erase(stream->id());
+        if (H2Stream* stream = pick(side, argument)) {
+          has_cancelled_ = true;
+          side.streams.erase(stream->id());
+        }
         break;
       default:
         if (argument == 0) side.session->goAway();
@@ -100,17 +103,22 @@ class Play {
   }
 
   void end() {
-    for (int round = 0; round < 100; ++round) {
+    size_t before = 1;
+    for (int quiet = 0; quiet < 3;) {
       loop_.settle();
       for (Side* side : {&client_, &server_}) {
         for (auto& [id, stream] : side->streams) read(*side, *stream);
       }
+      const size_t now = heard_ + client_.session->counts().frames + server_.session->counts().frames;
+      quiet = now == before ? quiet + 1 : 0;
+      before = now;
     }
     loop_.settle();
     for (Side* side : {&client_, &server_}) {
       const http::H2End end = side->session->endReason();
       require(end == http::H2End::kNot || end == http::H2End::kDone || end == http::H2End::kPeerClosed);
-      require(side->session->counts().resets_forced == 0);
+      // Streams opened and cancelled faster than they are told of are refused.
+      require(has_cancelled_ || side->session->counts().resets_forced == 0);
       for (auto& [id, stream] : side->streams) {
         const auto said = side->hears->find(id);
         if (stream->hasError() || said == side->hears->end()) continue;
@@ -172,6 +180,7 @@ class Play {
     const net::IoResult got = stream.read(piece);
     if (got.isEnd()) talk.end_heard = true;
     talk.heard.append(piece.data(), got.bytes);
+    heard_ += got.bytes;
     require(talk.said.starts_with(talk.heard));
     if (got.isEnd()) require(talk.has_ended && talk.heard == talk.said);
   }
@@ -185,6 +194,8 @@ class Play {
   std::map<int32_t, Talk> requests_;
   std::map<int32_t, Talk> answers_;
   std::map<int32_t, bool> took_final_;
+  size_t heard_ = 0;
+  bool has_cancelled_ = false;
 };
 
 }  // namespace
