@@ -1,388 +1,379 @@
 #include "http/h2_session.h"
 
-#include <nghttp2/nghttp2.h>
-
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <utility>
 
 #include "base/check.h"
-#include "http/h2_callbacks.h"
 
 namespace remora::http {
 namespace {
 
-// As much as a turn reads before others have theirs.
-constexpr int kReadsATurn = 4;
-// What a session that has nothing to send keeps of its buffer.
-constexpr size_t kOutputKept = 16 << 10;
+// RFC 9113 section 6.5.3 leaves the time open.
+constexpr Duration kSettingsAckTimeout = std::chrono::seconds(10);
 
-nghttp2_session* makeSession(H2Session::Role role, const H2Session::Bounds& bounds, H2Session* self) {
-  nghttp2_option* option = nullptr;
-  nghttp2_option_new(&option);
-  nghttp2_option_set_no_auto_window_update(option, 1);  // what nobody read yet isn't asked for again
-  nghttp2_option_set_no_closed_streams(option, 1);
-  nghttp2_option_set_peer_max_concurrent_streams(option, bounds.options.streams);
-  nghttp2_option_set_max_send_header_block_length(option, std::max<size_t>(bounds.limits.head.count * 2, 256 << 10));
-  nghttp2_session_callbacks* const callbacks = H2Callbacks::make();
-  nghttp2_session* session = nullptr;
-  if (role == H2Session::Role::kServer) {
-    nghttp2_session_server_new2(&session, callbacks, self, option);
-  } else {
-    nghttp2_session_client_new2(&session, callbacks, self, option);
-  }
-  nghttp2_session_callbacks_del(callbacks);
-  nghttp2_option_del(option);
-  check(session != nullptr, "memory for an HTTP/2 session");
-  return session;
-}
+// After so many the loop's other work has its turn.
+constexpr int kReadsPerTurn = 4;
+
+// Kept between turns while streams run.
+constexpr size_t kOutKept = 16 << 10;
+
+constexpr uint32_t kWindowMost = INT32_MAX;  // RFC 9113 section 6.9.1
 
 uint32_t windowOf(Bytes bytes) {
-  return static_cast<uint32_t>(std::min<uint64_t>(bytes.count, INT32_MAX));
+  return static_cast<uint32_t>(std::clamp<uint64_t>(bytes.count, 1, kWindowMost));
+}
+
+H2Codec::Settings settingsOf(const H2Bounds& bounds) {
+  return {.streams = bounds.http2.streams,
+          .stream_window = windowOf(bounds.http2.stream_window),
+          .connection_window = windowOf(bounds.http2.connection_window),
+          .header_list_bytes = static_cast<uint32_t>(std::min<size_t>(bounds.head.bytes, UINT32_MAX)),
+          .continuations = bounds.http2.continuations};
 }
 
 }  // namespace
 
-H2Session::H2Session(Role role, net::Stream& transport, std::span<char> scratch, const Bounds& bounds, Owner& owner)
-    : role_(role),
-      transport_(transport),
+H2Bounds H2Bounds::of(const model::Http2Options& http2, const model::Limits& limits, const model::Timeouts& timeouts) {
+  return {.http2 = http2,
+          .head = {limits.head.count, limits.header_count, limits.target.count},
+          .trailers = {limits.trailers.count, limits.header_count, 0},
+          .write_stall = timeouts.write_stall,
+          .head_time = timeouts.header};
+}
+
+std::string_view tokenOf(H2End end) {
+  static constexpr std::array<std::string_view, 11> kTokens{
+      "open",  "done",         "asked",        "peer_closed",      "peer_reset",  "bad_peer",
+      "flood", "peer_stalled", "ping_timeout", "settings_timeout", "head_timeout"};
+  return kTokens[static_cast<size_t>(end)];
+}
+
+H2Session::H2Session(Role role, net::Stream& transport, std::span<char> scratch, const H2Bounds& bounds, Owner& owner)
+    : transport_(transport),
       scratch_(scratch),
-      options_(bounds.options),
-      limits_(bounds.limits),
+      bounds_(bounds),
       owner_(owner),
-      session_(makeSession(role, bounds, this)),
-      budget_(bounds.options),
-      fields_(std::make_unique<FieldList>()),
-      last_input_(transport.loop().now()) {}
+      role_(role),
+      codec_(role, settingsOf(bounds), *this),
+      last_frame_(transport.loop().now()),
+      resets_(bounds.http2.resets),
+      control_frames_(bounds.http2.control_frames) {}
 
 H2Session::~H2Session() {
   transport_.setWatcher(nullptr);
-  if (!ended_) fail(NGHTTP2_CANCEL);
-  nghttp2_session_del(session_);
+  undelivered_.clear();
+  if (end_ == H2End::kNot) end_ = H2End::kAsked;
+  streams_.forEach([](H2Stream& stream) {
+    stream.breakDown(0);
+    stream.session_ = nullptr;
+  });
 }
 
 void H2Session::start(std::string_view first) {
-  transport_.setWatcher(this, net::Stream::Watch::kWritable);
-  submitSettings();
-  armPing();
-  if (!first.empty() && !feed(first)) return;
-  flushSoon();
+  transport_.setWatcher(this);
+  loop().arm(settings_timer_, kSettingsAckTimeout);
+  loop().arm(ping_timer_, bounds_.http2.ping);
+  if (!first.empty()) feed(first);
+  schedule();
 }
 
-void H2Session::submitSettings() {
-  std::array<nghttp2_settings_entry, 4> settings;
-  size_t count = 0;
-  settings[count++] = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, windowOf(options_.stream_window)};
-  settings[count++] = {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, windowOf(limits_.head)};
-  if (role_ == Role::kServer) {
-    settings[count++] = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, options_.streams};
-    settings[count++] = {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1};
-  } else {
-    settings[count++] = {NGHTTP2_SETTINGS_ENABLE_PUSH, 0};
+// --- the turn
+// ---------------------------------------------------------------------------------------------------------
+
+// Input and output take turns, so that what the input set going is written with what answers it: the woken streams run
+// between the two.
+void H2Session::run() {
+  if (room_.isEnded()) {
+    room_.destroy();
+    output_due_ = true;
+    if (has_stalled_) die(H2End::kPeerStalled);
   }
-  nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), count);
-  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
-                                        static_cast<int32_t>(windowOf(options_.connection_window)));
+  if (!isEnded()) {
+    if (output_due_ || !mayTakeInput()) {
+      output_due_ = false;
+      drain();
+      sendOut();
+      deliver();
+    } else {
+      takeInput();
+      deliver();
+      output_due_ = true;
+    }
+  }
+  noteEnd();
+  if (isEnded()) {
+    undelivered_.clear();
+  } else if (output_due_ || mayTakeInput()) {
+    loop().post(*this);
+  }
+  if (std::exchange(changed_, false)) owner_.onSessionChange();  // who may destroy this
 }
+
+// Bodies fill no more than the bound, so what is beyond it are answers to what was read. Were bodies to stop the
+// reading, two of these sessions that send each other much would wait for each other for ever.
+bool H2Session::mayTakeInput() const {
+  return transport_.mayRead() && unsent() < 2 * bounds_.http2.unsent.count;
+}
+
+void H2Session::takeInput() {
+  for (int i = 0; i < kReadsPerTurn && !isEnded() && mayTakeInput(); ++i) {
+    const net::IoResult read = transport_.read(scratch_);
+    if (read.isBlocked()) return;
+    if (read.error) return die(H2End::kPeerReset);
+    if (read.isEnd()) return die(H2End::kPeerClosed);
+    feed({scratch_.data(), read.bytes});
+  }
+}
+
+void H2Session::feed(std::string_view bytes) {
+  const H2Codec::Fed fed = codec_.feed(bytes);
+  if (fed == H2Codec::Fed::kFlood) calmDown();
+  if (fed == H2Codec::Fed::kBadPeer) codec_.terminate(H2Error::kProtocol);
+  drain();
+  if (fed != H2Codec::Fed::kWell) {
+    sendOut();
+    die(fed == H2Codec::Fed::kFlood ? H2End::kFlood : H2End::kBadPeer);
+  }
+}
+
+void H2Session::deliver() {
+  size_t kept = 0;
+  for (size_t i = 0; i < undelivered_.size(); ++i) {
+    std::unique_ptr<H2Stream> stream = std::move(undelivered_[i]);
+    if (stream->is_closed_ || stream->is_failed_) continue;  // nobody need know of it
+    if (!stream->has_final_head_) {
+      undelivered_[kept++] = std::move(stream);
+    } else if (!isEnded()) {
+      owner_.onRequest(std::move(stream));
+    }
+  }
+  undelivered_.resize(kept);
+  if (kept == 0) {
+    loop().timers().disarm(head_timer_);
+  } else if (!head_timer_.isArmed() && !isEnded()) {
+    loop().arm(head_timer_, bounds_.head_time);
+  }
+}
+
+void H2Session::drain() {
+  if (!isEnded() && !codec_.drain(out_)) die(H2End::kBadPeer);
+}
+
+void H2Session::flush() {
+  if (isEnded()) return;
+  drain();
+  sendOut();
+}
+
+void H2Session::sendOut() {
+  while (out_at_ < out_.size() && !isEnded()) {
+    const iovec piece{out_.data() + out_at_, out_.size() - out_at_};
+    const net::IoResult sent = transport_.write({&piece, 1});
+    out_at_ += sent.bytes;
+    if (sent.isBlocked()) {
+      if (room_ || out_at_ == out_.size()) break;
+      room_ = awaitRoom();
+      room_.start(*this);
+      break;
+    }
+    if (sent.error) return die(H2End::kPeerReset);
+  }
+  if (out_at_ == out_.size()) {
+    if (out_.capacity() > kOutKept || isIdle()) out_ = {};
+    out_.clear();
+    out_at_ = 0;
+  } else if (out_at_ > kOutKept) {
+    out_.erase(0, out_at_);
+    out_at_ = 0;
+  }
+  letWrite();
+}
+
+loop::Task<void> H2Session::awaitRoom() {
+  const net::Patience patience{.stall = bounds_.write_stall, .stalled = {}, .overdue = {}};
+  const Result<void> waited = co_await loop::asResult(net::WriteWait(transport_, patience));
+  has_stalled_ = !waited;
+  co_return loop::done;
+}
+
+// Streams go on at half the bound, so that they don't wake for each frame that leaves.
+void H2Session::letWrite() {
+  if (unsent() > bounds_.http2.unsent.count / 2) return;
+  streams_.forEach([](H2Stream& stream) {
+    if (stream.wants_room_) stream.letWrite();
+  });
+}
+
+void H2Session::noteEnd() {
+  if (isEnded() || !codec_.isFinished() || unsent() > 0) return;
+  const bool is_clean = !is_flood_ && last_error_sent_ == 0;
+  if (is_clean && !isIdle()) return;  // streams that are read to their end still
+  die(is_flood_ ? H2End::kFlood : is_clean ? H2End::kDone : H2End::kBadPeer);
+}
+
+void H2Session::schedule() {
+  output_due_ = true;
+  loop().post(*this);
+}
+
+void H2Session::change() {
+  changed_ = true;
+  loop().post(*this);
+}
+
+// --- for its owner
+// ----------------------------------------------------------------------------------------------------
 
 std::unique_ptr<H2Stream> H2Session::openStream() {
   if (!mayOpen()) return nullptr;
-  auto stream = std::unique_ptr<H2Stream>(new H2Stream(*this, transport_.loop()));
-  ++active_;
-  link(*stream);
+  std::unique_ptr<H2Stream> stream(new H2Stream(*this));
+  streams_.add(*stream);
   return stream;
 }
 
 bool H2Session::mayOpen() const {
-  if (role_ != Role::kClient || ended_ || leaving_ != Leaving::kNo || peer_leaves_) return false;
-  const uint32_t theirs = nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-  return active_ < std::min(options_.streams, theirs) && nghttp2_session_check_request_allowed(session_);
+  return role_ == Role::kClient && !isEnded() && !isDraining() && !codec_.isTerminating() &&
+         streams_.size() < streamsMost() && codec_.hasStreamIds() && unsent() < bounds_.http2.unsent.count;
 }
 
-bool H2Session::peerAllowsExtendedConnect() const {
-  return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
+size_t H2Session::streamsMost() const {
+  return role_ == Role::kClient ? std::min(bounds_.http2.streams, codec_.peerStreamsMost()) : bounds_.http2.streams;
 }
 
-// --- what comes in ---------------------------------------------------------------------------------------------------
-
-void H2Session::run() {
-  if (!ended_) {
-    readInput();
-    if (!ended_) {
-      collectOutput();
-      sendOutput();
-    }
-    if (!ended_ && isFinished()) fail(NGHTTP2_NO_ERROR);
-  }
-  if (std::exchange(has_changed_, false)) owner_.onSessionChange();
-}
-
-void H2Session::readInput() {
-  for (int reads = 0; transport_.mayRead() && !isFull(); ++reads) {
-    if (reads == kReadsATurn) return flushSoon();
-    const net::IoResult read = transport_.read(scratch_);
-    if (read.isBlocked()) return;
-    if (read.error || read.isEnd()) return fail(NGHTTP2_CANCEL);
-    if (!feed({scratch_.data(), read.bytes})) return;
+Failure H2Session::endFailure() const {
+  const bool is_server = role_ == Role::kServer;
+  const auto detail = static_cast<int32_t>(last_error_sent_);
+  switch (end_) {
+    case H2End::kPeerReset:
+      return {is_server ? Reason::kClientReset : Reason::kUpstreamReset, Reached::kMaybe, detail};
+    case H2End::kPeerStalled:
+      return {is_server ? Reason::kClientStalled : Reason::kUpstreamStalled, Reached::kMaybe, detail};
+    case H2End::kBadPeer:
+    case H2End::kFlood:
+    case H2End::kSettingsTimeout:
+    case H2End::kHeadTimeout:
+      return {is_server ? Reason::kBadFraming : Reason::kBadResponse, Reached::kMaybe, detail};
+    default:
+      return {is_server ? Reason::kClientGone : Reason::kUpstreamClosed, Reached::kMaybe, detail};
   }
 }
-
-bool H2Session::feed(std::string_view bytes) {
-  last_input_ = transport_.loop().now();
-  const ssize_t taken =
-      nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-  if (taken < 0 || is_doomed_) {
-    sayGoodbye();
-    return false;
-  }
-  deliverRequests();
-  return !ended_;
-}
-
-void H2Session::deliverRequests() {
-  std::vector<std::unique_ptr<H2Stream>> requests;
-  requests.swap(delivered_);
-  for (std::unique_ptr<H2Stream>& request : requests) {
-    if (!request->hasError()) owner_.onRequest(std::move(request));
-  }
-}
-
-int H2Session::calmDown() {
-  is_doomed_ = true;
-  return NGHTTP2_ERR_CALLBACK_FAILURE;
-}
-
-// The peer is told, if it listens, why this ends.
-void H2Session::sayGoodbye() {
-  if (is_doomed_) nghttp2_session_terminate_session(session_, NGHTTP2_ENHANCE_YOUR_CALM);
-  is_doomed_ = false;
-  delivered_.clear();
-  collectOutput();
-  if (!ended_) sendOutput();
-  if (!ended_) fail(NGHTTP2_PROTOCOL_ERROR);
-}
-
-// --- what goes out ---------------------------------------------------------------------------------------------------
-
-void H2Session::collectOutput() {
-  for (;;) {
-    const uint8_t* data = nullptr;
-    const ssize_t bytes = nghttp2_session_mem_send(session_, &data);
-    if (bytes < 0) return fail(NGHTTP2_INTERNAL_ERROR);
-    if (bytes == 0) break;
-    output_.append(reinterpret_cast<const char*>(data), static_cast<size_t>(bytes));
-  }
-  if (is_doomed_) flushSoon();
-}
-
-void H2Session::sendOutput() {
-  if (is_doomed_) return sayGoodbye();
-  const bool was_crowded = dataRoom() == 0;
-  while (unsent() > 0 && transport_.mayWrite()) {
-    const iovec piece{output_.data() + output_at_, unsent()};
-    const net::IoResult written = transport_.write({&piece, 1});
-    output_at_ += written.bytes;
-    if (written.error && !written.isBlocked()) return fail(NGHTTP2_CANCEL);
-    if (written.bytes == 0) break;
-  }
-  if (unsent() == 0) {
-    output_.clear();
-    output_at_ = 0;
-    if (active_ == 0 && output_.capacity() > kOutputKept) output_.shrink_to_fit();
-  } else if (output_at_ > options_.unsent.count) {
-    output_.erase(0, std::exchange(output_at_, 0));
-  }
-  if (was_crowded && dataRoom() > 0) {
-    wakeWriters();
-    if (transport_.mayRead()) flushSoon();  // reading had stopped as well
-  }
-}
-
-// Half of the bound is for data. The other half is for answers to what the peer sends, so that two that send to each
-// other at full speed always read on.
-size_t H2Session::dataRoom() const {
-  const size_t most = options_.unsent.count / 2;
-  return most - std::min(most, unsent());
-}
-
-void H2Session::wakeWriters() {
-  for (H2Stream* const stream : streams_) {
-    if (!stream->mayWrite()) stream->noteWritable();
-  }
-}
-
-H2Session::FieldList& H2Session::fieldsOf(std::span<const HeadField> fields) {
-  fields_->list.clear();
-  for (const HeadField& field : fields) {
-    uint8_t flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
-    if (field.is_secret) flags |= NGHTTP2_NV_FLAG_NO_INDEX;
-    fields_->list.push_back({reinterpret_cast<uint8_t*>(const_cast<char*>(field.name.data())),
-                             reinterpret_cast<uint8_t*>(const_cast<char*>(field.value.data())), field.name.size(),
-                             field.value.size(), flags});
-  }
-  return *fields_;
-}
-
-Result<void> H2Session::submitHead(H2Stream& stream, std::span<const HeadField> fields, End end) {
-  const std::vector<nghttp2_nv>& list = fieldsOf(fields).list;
-  nghttp2_data_provider provider{};
-  provider.read_callback = readOutgoing;
-  const nghttp2_data_provider* const data = end == End::kMore ? &provider : nullptr;
-  int outcome = 0;
-  if (role_ == Role::kClient) {
-    stream.id_ = outcome = nghttp2_submit_request(session_, nullptr, list.data(), list.size(), data, &stream);
-    if (outcome < 0) stream.id_ = 0;
-  } else if (!fields.empty() && fields[0].value.starts_with('1')) {  // :status of an interim response
-    outcome =
-        nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, stream.id_, nullptr, list.data(), list.size(), nullptr);
-    end = End::kMore;
-  } else {
-    outcome = nghttp2_submit_response(session_, stream.id_, list.data(), list.size(), data);
-  }
-  if (outcome < 0) return fail_(outcome);
-  stream.has_sent_end_ = end == End::kLast;
-  collectOutput();
-  flushSoon();
-  return {};
-}
-
-Result<void> H2Session::submitTrailers(H2Stream& stream, std::span<const HeadField> fields) {
-  stream.outgoing_trailers_ = fields;
-  stream.has_sent_end_ = true;
-  nghttp2_session_resume_data(session_, stream.id_);
-  collectOutput();
-  flushSoon();
-  return {};
-}
-
-net::IoResult H2Session::send(H2Stream& stream, std::span<const iovec> pieces, End end) {
-  size_t wanted = 0;
-  for (const iovec& piece : pieces) wanted += piece.iov_len;
-  const size_t room = std::min(wanted, dataRoom());
-  stream.outgoing_ = pieces;
-  stream.outgoing_at_ = 0;
-  stream.outgoing_bytes_ = room;
-  stream.ends_after_outgoing_ = end == End::kLast && room == wanted;
-  if (room > 0 || stream.ends_after_outgoing_) {
-    nghttp2_session_resume_data(session_, stream.id_);
-    collectOutput();
-    flushSoon();
-  }
-  const size_t taken = room - std::exchange(stream.outgoing_bytes_, 0);
-  stream.outgoing_ = {};
-  if (stream.hasError()) return {taken, ECONNRESET};
-  if (taken == wanted) return {taken, 0};
-  stream.ends_after_outgoing_ = false;
-  stream.may_write_ = false;
-  return {taken, EAGAIN};
-}
-
-void H2Session::giveBack(const H2Stream& stream, size_t bytes) {
-  nghttp2_session_consume(session_, stream.id_, bytes);
-  if (nghttp2_session_want_write(session_)) flushSoon();
-}
-
-// --- streams ---------------------------------------------------------------------------------------------------------
-
-void H2Session::link(H2Stream& stream) {
-  stream.position_ = streams_.size();
-  streams_.push_back(&stream);
-}
-
-// It is being destroyed.
-void H2Session::forget(H2Stream& stream) {
-  streams_[stream.position_] = streams_.back();
-  streams_[stream.position_]->position_ = stream.position_;
-  streams_.pop_back();
-  if (stream.id_ == 0) {
-    --active_;
-    return;
-  }
-  nghttp2_session_set_stream_user_data(session_, stream.id_, nullptr);
-  if (const size_t unread = stream.inbox_.size() - stream.inbox_at_) {
-    nghttp2_session_consume_connection(session_, unread);
-  }
-  if (!stream.is_closed_) {
-    const bool is_answered = role_ == Role::kServer && stream.has_sent_end_;
-    const uint32_t code = stream.resets_on_close_ ? NGHTTP2_INTERNAL_ERROR
-                          : is_answered           ? NGHTTP2_NO_ERROR
-                                                  : NGHTTP2_CANCEL;
-    if (!is_answered || !stream.has_ended_) nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id_, code);
-  }
-  flushSoon();
-}
-
-void H2Session::fail(uint32_t code) {
-  if (std::exchange(ended_, true)) return;
-  loop::Timer& timer = *this;
-  transport_.loop().timers().disarm(timer);
-  for (H2Stream* const stream : streams_) {
-    stream->session_ = nullptr;
-    if (!stream->is_closed_ || !stream->has_ended_) stream->noteReset(code);
-  }
-  streams_.clear();
-  incoming_.clear();
-  delivered_.clear();
-  active_ = 0;
-  has_changed_ = true;
-  flushSoon();
-}
-
-std::unexpected<Failure> H2Session::fail_(int error) {
-  return remora::fail(Reason::kInternal, Reached::kNo, error);
-}
-
-// --- the end ---------------------------------------------------------------------------------------------------------
 
 void H2Session::goAway() {
-  if (ended_ || leaving_ == Leaving::kFinal) return;
-  if (role_ == Role::kServer && leaving_ == Leaving::kNo) {
-    nghttp2_submit_shutdown_notice(session_);
-    nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
-    leaving_ = Leaving::kNoticed;
+  if (isEnded() || goaway_ == GoAway::kSent) return;
+  if (role_ == Role::kServer && goaway_ == GoAway::kNone) {
+    goaway_ = GoAway::kAnnounced;
+    codec_.announceGoAway();
+    goaway_ping_ = ++pings_sent_;
   } else {
-    leaving_ = Leaving::kFinal;
-    const int32_t last = role_ == Role::kServer ? nghttp2_session_get_last_proc_stream_id(session_) : 0;
-    nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, nullptr, 0);
+    goaway_ = GoAway::kSent;
+    codec_.sendGoAway();
   }
-  flushSoon();
+  schedule();
 }
 
-// The answer to the PING behind the first GOAWAY: what the client sent before it knew has come.
-void H2Session::onPong() {
-  awaits_pong_ = false;
-  if (leaving_ == Leaving::kNoticed) goAway();
+void H2Session::end(H2Error error) {
+  if (isEnded()) return;
+  codec_.terminate(error);
+  drain();
+  sendOut();
+  die(H2End::kAsked);
 }
 
-bool H2Session::isFinished() const {
-  if (unsent() > 0) return false;
-  if (leaving_ == Leaving::kFinal && active_ == 0) return true;
-  return !nghttp2_session_want_read(session_) && !nghttp2_session_want_write(session_);
+void H2Session::die(H2End end) {
+  if (isEnded()) return;
+  end_ = end;
+  loop().timers().disarm(settings_timer_);
+  loop().timers().disarm(ping_timer_);
+  loop().timers().disarm(head_timer_);
+  streams_.forEach([](H2Stream& stream) { stream.breakDown(0); });
+  change();
 }
 
-void H2Session::end(uint32_t error_code) {
-  if (ended_) return;
-  nghttp2_session_terminate_session(session_, error_code);
-  collectOutput();
-  if (!ended_) sendOutput();
-  if (!ended_) fail(error_code);
+// --- for streams
+// ------------------------------------------------------------------------------------------------------
+
+bool H2Session::sendHead(H2Stream& stream, std::span<const HeadField> fields, End end) {
+  if (isEnded() || (stream.id_ == 0 && isDraining())) return false;
+  const bool opens = stream.id_ == 0;
+  if (!codec_.submitHead(stream, stream.id_, fields, end)) return false;
+  if (opens) ++counts_.streams;
+  stream.local_ended_ = end == End::kLast;  // the codec may close the stream as soon as it has encoded this
+  drain();
+  schedule();
+  return !stream.is_failed_;
 }
 
-void H2Session::armPing() {
-  if (options_.ping.count()) transport_.loop().arm(*this, options_.ping);
+bool H2Session::sendTrailers(H2Stream& stream, std::span<const HeadField> fields) {
+  if (isEnded() || !codec_.submitTrailers(stream.id_, fields)) return false;
+  stream.local_ended_ = true;
+  drain();
+  schedule();
+  return !stream.is_failed_;
 }
 
-void H2Session::onTime() {
-  if (ended_) return;
-  if (std::exchange(awaits_pong_, false)) {
-    fail(NGHTTP2_CANCEL);
+void H2Session::sendData(H2Stream& stream) {
+  if (isEnded()) return;
+  if (stream.left_ > 0 && unsent() >= bounds_.http2.unsent.count) {
+    stream.wants_room_ = true;
     return;
   }
-  const Deadline due = Deadline::after(last_input_, options_.ping);
-  if (!due.hasPassed(transport_.loop().now())) return transport_.loop().timers().arm(*this, due);
-  nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
-  awaits_pong_ = true;
-  transport_.loop().arm(*this, options_.ping_timeout);
-  flushSoon();
+  if (!stream.has_data_) {
+    if (!codec_.submitData(stream.id_)) return stream.breakDown(0);
+    stream.has_data_ = true;
+  } else {
+    codec_.resumeData(stream.id_);
+  }
+  drain();
+  schedule();
+}
+
+void H2Session::consume(int32_t id, size_t bytes) {
+  if (isEnded() || bytes == 0) return;
+  codec_.consume(id, bytes);
+  if (codec_.hasOutput()) schedule();
+}
+
+void H2Session::forget(H2Stream& stream) {
+  const bool was_full = streams_.size() >= streamsMost();
+  streams_.remove(stream);
+  giveHead(std::move(stream.head_));
+  giveHead(std::move(stream.arriving_));
+  giveHead(std::move(stream.trailers_));
+  for (auto& head : stream.heads_) giveHead(std::move(head));
+  if (isEnded()) return;
+  if (stream.id_) codec_.consume(stream.id_, stream.inbox_.size() - stream.inbox_at_);
+  if (stream.id_ && !stream.is_closed_) {
+    codec_.disown(stream.id_);
+    // An end that the window holds back still follows; everything else is cut.
+    const bool only_ends = stream.ends_ && stream.closes_with_ == H2Error::kCancel;
+    if (!only_ends) {
+      const bool is_answered = role_ == Role::kServer && stream.local_ended_;
+      own_reset_ = stream.id_;
+      codec_.reset(stream.id_, is_answered ? H2Error::kNone : stream.closes_with_);
+    }
+    drain();
+    own_reset_ = 0;
+  }
+  schedule();
+  if (isIdle() || (role_ == Role::kClient && was_full)) changed_ = true;
+}
+
+const H2Head::Bounds& H2Session::boundsOf(H2Head::Kind kind) const {
+  return kind == H2Head::Kind::kTrailers ? bounds_.trailers : bounds_.head;
+}
+
+std::unique_ptr<H2Head> H2Session::takeHead() {
+  if (spare_heads_.empty()) return std::make_unique<H2Head>();
+  std::unique_ptr<H2Head> head = std::move(spare_heads_.back());
+  spare_heads_.pop_back();
+  return head;
+}
+
+void H2Session::giveHead(std::unique_ptr<H2Head> head) {
+  constexpr size_t kSpareHeads = 4;
+  if (head && spare_heads_.size() < kSpareHeads && !isEnded()) spare_heads_.push_back(std::move(head));
 }
 
 }  // namespace remora::http

@@ -1,8 +1,12 @@
-// HTTP/2 on one connection, in either role: frames on the transport's side, streams on the other. Input is read while
-// there is room for what it makes us send; what a turn produces goes out in one write. Belongs to one core.
+// HTTP/2 on one connection, as its server or its client. It owns the frames and the streams' accounts; each stream
+// belongs to whoever took it, and the transport to the session's owner, who destroys the session first. All input of a
+// turn is fed at once, all output of a turn is gathered and written once, from the run queue. Belongs to one core.
+//
+// It bounds what the peer may do (docs/threat-model.md, 13 to 18): past a bound it says GOAWAY with ENHANCE_YOUR_CALM
+// and ends. A peer that reads nothing isn't read from.
 #pragma once
 
-#include <array>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -10,130 +14,192 @@
 #include <vector>
 
 #include "base/deadline.h"
-#include "http/h2_budget.h"
+#include "base/result.h"
+#include "http/h2_codec.h"
+#include "http/h2_floods.h"
+#include "http/h2_head.h"
 #include "http/h2_stream.h"
 #include "loop/loop.h"
 #include "model/listener.h"
 #include "net/stream.h"
 
-struct nghttp2_session;
-
 namespace remora::http {
 
-class H2Session final : loop::Runnable, loop::Timer {
- public:
-  enum class Role : uint8_t { kServer, kClient };
+struct H2Bounds {
+  model::Http2Options http2;
+  H2Head::Bounds head;
+  H2Head::Bounds trailers{.bytes = 8 << 10};
+  Duration write_stall{0};  // the peer takes nothing of what is unsent; 0: no limit
+  Duration head_time{0};    // of a request's head, from its first frame to its last; 0: no limit
 
-  // Both are called from the run queue or from start(). The session may be destroyed in neither: that is for the run
-  // queue.
+  static H2Bounds of(const model::Http2Options& http2, const model::Limits& limits, const model::Timeouts& timeouts);
+};
+
+// Why a session ended.
+enum class H2End : uint8_t {
+  kNot,              // it hasn't
+  kDone,             // GOAWAY, and the last stream is gone
+  kAsked,            // end() was called
+  kPeerClosed,       // the transport ended
+  kPeerReset,        // the transport failed
+  kBadPeer,          // the peer broke the protocol
+  kFlood,            // the peer did too much of what costs us something
+  kPeerStalled,      // the peer took nothing for write_stall
+  kPingTimeout,      // no answer to a PING
+  kSettingsTimeout,  // no answer to SETTINGS
+  kHeadTimeout,      // a request's head wasn't complete within its time
+};
+std::string_view tokenOf(H2End end);
+
+struct H2Counts {
+  uint64_t frames = 0;           // received
+  uint64_t glitches = 0;         // odd or forbidden things that the peer did
+  uint64_t streams = 0;          // opened
+  uint64_t resets_received = 0;  // RST_STREAM
+  uint64_t resets_forced = 0;    // RST_STREAM that the peer's faults made us send
+};
+
+class H2Session final : private loop::Runnable, private loop::TaskOwner, private H2Codec::Events {
+ public:
+  using Role = H2Codec::Role;
+
+  // May end the session or destroy streams, but destroys the session only in onSessionChange() or from the run queue.
   class Owner {
    public:
-    // Server: a request's head is complete.
+    // Of a server: a complete head came. Validate it (http/h2_validate.h), after asking headFailure().
     virtual void onRequest(std::unique_ptr<H2Stream> stream) = 0;
-    // It ended, is told to go away, has no stream left, or takes new ones again.
+    // It ended, heard GOAWAY, became idle, or may open a stream again.
     virtual void onSessionChange() = 0;
 
    protected:
     ~Owner() = default;
   };
 
-  struct Bounds {
-    model::Http2Options options;
-    model::Limits limits;  // of heads and trailers
-  };
-
-  // `scratch` is shared by the core: data in it holds within a turn only. The transport must outlive this.
-  H2Session(Role role, net::Stream& transport, std::span<char> scratch, const Bounds& bounds, Owner& owner);
-  // Streams that are still there fail.
+  // `scratch` is shared by the core: only used within a turn.
+  H2Session(Role role, net::Stream& transport, std::span<char> scratch, const H2Bounds& bounds, Owner& owner);
   ~H2Session();
-  H2Session(const H2Session&) = delete;
-  H2Session& operator=(const H2Session&) = delete;
 
-  // `first`: what was read from the transport already.
+  // Says SETTINGS and hears the peer. `first`: bytes that were read from the transport before. Requests among them are
+  // told from the run queue.
   void start(std::string_view first = {});
-  // Client: for one request; null when the session takes none now.
+
+  // Of a client: null when none may be opened now.
   std::unique_ptr<H2Stream> openStream();
   bool mayOpen() const;
+  size_t activeStreams() const { return streams_.size(); }  // that are owned by somebody, or about to be
+  size_t streamsMost() const;                               // at once
+  bool isIdle() const { return streams_.size() == 0; }
+  bool isDraining() const { return goaway_heard_ || goaway_ != GoAway::kNone; }
+  bool isEnded() const { return end_ != H2End::kNot; }
+  H2End endReason() const { return end_; }
+  Failure endFailure() const;
+  bool peerAllowsExtendedConnect() const { return codec_.peerAllowsExtendedConnect(); }
+  bool hasSettings() const { return settings_heard_; }  // the peer's came
 
-  uint64_t glitches() const { return glitches_; }  // frames that were invalid
-  size_t activeStreams() const { return active_; }
-  bool isIdle() const { return active_ == 0; }
-  bool isEnded() const { return ended_; }
-  // The peer's SETTINGS have come, and with them whether it takes an extended CONNECT (RFC 8441).
-  bool hasPeerSettings() const { return has_peer_settings_; }
-  bool peerAllowsExtendedConnect() const;
-
-  // Server: no new streams soon, none after the client has heard of it; then, when the last one is done, it ends.
-  // Client: opens no more.
+  // Streams that run may finish, new ones are refused: at once by a client; by a server when the peer has heard of it,
+  // or at the second call. Then the session ends with its last stream.
   void goAway();
-  // Says why (an error code of RFC 9113 section 7) and ends now; streams fail.
-  void end(uint32_t error_code);
+  // Says GOAWAY with this error and ends; every stream fails.
+  void end(H2Error error);
+  // Writes what is gathered now.
+  void flush();
+
+  Role role() const { return role_; }
+  loop::Loop& loop() { return transport_.loop(); }
+  Instant lastFrame() const { return last_frame_; }
+  const H2Counts& counts() const { return counts_; }
+  size_t unsent() const { return out_.size() - out_at_; }
 
  private:
   friend class H2Stream;
-  friend struct H2Callbacks;
+  enum class GoAway : uint8_t { kNone, kAnnounced, kSent };
 
-  enum class Leaving : uint8_t { kNo, kNoticed, kFinal };  // what was said by GOAWAY
-
-  void run() override;     // the transport has news, or output waits
-  void onTime() override;  // the peer is asked whether it is there, or didn't answer
-  void submitSettings();
-  void readInput();
-  bool feed(std::string_view bytes);
-  void deliverRequests();
-  void collectOutput();
-  void sendOutput();
-  // Streams fail, and the owner hears of it.
-  void fail(uint32_t code);
-  static std::unexpected<Failure> fail_(int error);
-  void sayGoodbye();
-  bool isFinished() const;
-  void armPing();
-  void onPong();
-  bool isFull() const { return unsent() >= options_.unsent.count; }
-  size_t unsent() const { return output_.size() - output_at_; }
-  size_t dataRoom() const;
-  void wakeWriters();
-  void flushSoon() { transport_.loop().post(*this); }
-  // The peer asks for too much for nothing: reading stops here. What nghttp2's callbacks return then.
-  int calmDown();
-  struct FieldList;
-  FieldList& fieldsOf(std::span<const HeadField> fields);
-
-  // Of H2Stream.
-  Result<void> submitHead(H2Stream& stream, std::span<const HeadField> fields, End end);
-  Result<void> submitTrailers(H2Stream& stream, std::span<const HeadField> fields);
-  net::IoResult send(H2Stream& stream, std::span<const iovec> pieces, End end);
-  void giveBack(const H2Stream& stream, size_t bytes);
-  void link(H2Stream& stream);
+  // For streams.
+  bool sendHead(H2Stream& stream, std::span<const HeadField> fields, End end);
+  bool sendTrailers(H2Stream& stream, std::span<const HeadField> fields);
+  void sendData(H2Stream& stream);
+  void consume(int32_t id, size_t bytes);
   void forget(H2Stream& stream);
+  const H2Head::Bounds& boundsOf(H2Head::Kind kind) const;
+  std::unique_ptr<H2Head> takeHead();
+  void giveHead(std::unique_ptr<H2Head> head);
 
-  const Role role_;
+  // What the codec tells.
+  void onFrame(H2Frame type, size_t length) override;
+  H2Stream* onRequestBegin(int32_t id) override;
+  void onHeadBegin(H2Stream& stream) override;
+  bool onField(H2Stream& stream, std::string_view name, std::string_view value) override;
+  void onHeadEnd(H2Stream& stream, End end) override;
+  void onData(H2Stream* stream, int32_t id, std::string_view data) override;
+  void onDataFrame(H2Stream* stream, size_t payload, End end) override;
+  void onReset(H2Stream* stream) override;
+  void onClosed(H2Stream* stream, uint32_t code) override;
+  void onSettings() override;
+  void onSettingsAnswer() override;
+  void onPingAnswer() override;
+  void onGoAway() override;
+  void onSent(H2Frame type, int32_t id, size_t length, uint32_t code) override;
+  H2Codec::Grant takeData(H2Stream* stream, size_t most) override;
+  void putData(H2Stream* stream, int32_t id, std::string_view frame_head, size_t bytes) override;
+  void onHeadNotSent(H2Stream* stream) override;
+
+  // From the run queue.
+  void run() override;
+  void onTaskEnd() override { loop().post(*this); }
+  bool mayTakeInput() const;
+  void takeInput();
+  void feed(std::string_view bytes);
+  void deliver();
+  void drain();
+  void sendOut();
+  void letWrite();
+  loop::Task<void> awaitRoom();
+  void noteEnd();
+
+  void schedule();
+  void change();
+  void die(H2End end);
+  void calmDown();
+  void countReset();
+  void onSettingsLate();
+  void onPingTime();
+  void onHeadLate();
+
   net::Stream& transport_;
-  const std::span<char> scratch_;
-  const model::Http2Options options_;
-  const model::Limits limits_;
+  std::span<char> scratch_;
+  const H2Bounds bounds_;
   Owner& owner_;
-  nghttp2_session* session_ = nullptr;
-  H2Budget budget_;
+  const Role role_;
+  H2Codec codec_;
+  H2StreamList streams_;
+  std::vector<std::unique_ptr<H2Stream>> undelivered_;  // requests whose heads aren't complete, or not told yet
+  std::vector<std::unique_ptr<H2Head>> spare_heads_;
+  std::string out_;    // frames to be written
+  size_t out_at_ = 0;  // of which these bytes are
+  loop::Task<void> room_;
 
-  std::vector<H2Stream*> streams_;                    // those that somebody holds
-  std::vector<std::unique_ptr<H2Stream>> incoming_;   // heads that aren't complete
-  std::vector<std::unique_ptr<H2Stream>> delivered_;  // complete, for the owner at the end of this input
-  size_t active_ = 0;
-  uint64_t glitches_ = 0;
-  std::unique_ptr<FieldList> fields_;  // of the head that is being sent
-
-  std::string output_;
-  size_t output_at_ = 0;
-  Instant last_input_;
-  Leaving leaving_ = Leaving::kNo;
-  bool peer_leaves_ = false;
-  bool has_peer_settings_ = false;
-  bool awaits_pong_ = false;
-  bool is_doomed_ = false;  // a bound was passed: it ends as soon as nghttp2 isn't at work
-  bool has_changed_ = false;
-  bool ended_ = false;
+  H2End end_ = H2End::kNot;
+  GoAway goaway_ = GoAway::kNone;
+  bool goaway_heard_ = false;
+  bool settings_heard_ = false;
+  bool is_flood_ = false;
+  bool has_stalled_ = false;
+  bool output_due_ = false;
+  bool changed_ = false;
+  bool awaits_ping_ = false;
+  uint32_t last_error_sent_ = 0;  // of a GOAWAY
+  int32_t own_reset_ = 0;         // the stream that is being reset by its owner
+  uint32_t pings_sent_ = 0;
+  uint32_t pings_answered_ = 0;
+  uint32_t goaway_ping_ = 0;  // when so many are answered, the peer has heard of the GOAWAY
+  Instant last_frame_;
+  Instant ping_sent_;
+  FadingCount resets_;
+  FadingCount control_frames_;
+  H2Counts counts_;
+  loop::MemberTimer<H2Session, &H2Session::onSettingsLate> settings_timer_{*this};
+  loop::MemberTimer<H2Session, &H2Session::onPingTime> ping_timer_{*this};
+  loop::MemberTimer<H2Session, &H2Session::onHeadLate> head_timer_{*this};
 };
 
 }  // namespace remora::http

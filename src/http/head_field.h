@@ -8,7 +8,7 @@ namespace remora::http {
 struct HeadField {
   std::string_view name;  // in lower case; pseudo-header fields come first
   std::string_view value;
-  bool is_secret = false;  // never put into the table that later heads are compared with (RFC 7541 section 7.1.3)
+  bool is_secret = false;  // never put into HPACK's tables, here or by the peer (RFC 7541 section 7.1.3)
 };
 
 }  // namespace remora::http

@@ -21,6 +21,9 @@ std::string_view phraseOf(uint16_t status);  // "Not Found"; empty for statuses 
 // How the end of a body is found. kStream: the transport says, as each HTTP/2 stream does; its trailers come with it.
 enum class Framing : uint8_t { kNone, kLength, kChunked, kUntilClose, kStream };
 
+// Whether what is sent is the last of its message.
+enum class End : uint8_t { kMore, kLast };
+
 struct BodyPlan {
   Framing framing = Framing::kNone;
   uint64_t length = 0;           // of kLength; of kStream when it was announced
@@ -33,10 +36,9 @@ struct RawRequest {
   uint8_t major = 1;
   uint8_t minor = 1;
   // Of HTTP/2 only, where `target` is :path and :authority stands among the headers as Host.
-  std::string_view scheme;       // :scheme
-  std::string_view protocol;     // :protocol of an extended CONNECT (RFC 8441)
-  bool has_body = false;         // the stream goes on after the head
-  Reason refusal = Reason::kOk;  // other than kOk: why it was not kept whole
+  std::string_view scheme;    // :scheme
+  std::string_view protocol;  // :protocol of an extended CONNECT (RFC 8441)
+  bool has_body = false;      // the stream goes on after the head
   Headers headers;
 };
 
@@ -44,9 +46,8 @@ struct RawResponse {
   uint16_t status = 0;
   uint8_t major = 1;
   uint8_t minor = 1;
-  bool has_body = false;         // of HTTP/2: the stream goes on after the head
-  Reason refusal = Reason::kOk;  // likewise: other than kOk: why it was not kept whole
-  std::string_view phrase;       // of HTTP/1
+  bool has_body = false;    // of HTTP/2: the stream goes on after the head
+  std::string_view phrase;  // of HTTP/1
   Headers headers;
 };
 

@@ -1,7 +1,5 @@
 #include "http/validate.h"
 
-#include <algorithm>
-
 #include <array>
 #include <cstring>
 
@@ -118,28 +116,6 @@ std::span<char> take(std::span<char>& storage, size_t bytes) {
   return taken;
 }
 
-// Host and authority: one, valid, and the same wherever they are said twice (RFC 9112 section 3.2).
-Result<void> validateHost(Request& request, const Field* host, std::string_view authority, const RequestPolicy& policy,
-                          std::span<char>& storage) {
-  if (!host && request.minor >= 1) return fail(Reason::kBadHost);
-  if (host && !authority.empty() && !ascii::equalsIgnoreCase(host->value, authority)) return fail(Reason::kBadHost);
-  request.host = !authority.empty() ? authority : host ? host->value : std::string_view();
-  if (request.host.empty()) return host ? Result<void>(fail(Reason::kBadHost)) : Result<void>();
-  std::string_view name;
-  bool has_upper = false;
-  if (request.host.size() > policy.host_bytes || !splitAuthority(request.host, name, has_upper)) {
-    return fail(Reason::kBadHost);
-  }
-  if (name.size() > 1 && name.ends_with('.')) name.remove_suffix(1);
-  if (has_upper) {
-    const std::span<char> lowered = take(storage, name.size());
-    for (size_t i = 0; i < name.size(); ++i) lowered[i] = ascii::lower(name[i]);
-    name = {lowered.data(), lowered.size()};
-  }
-  request.hostname = name;
-  return {};
-}
-
 // Takes the target apart by its form (RFC 9112 section 3.2); returns the authority of an absolute-form.
 Result<std::string_view> splitTarget(Request& request) {
   std::string_view target = request.target;
@@ -170,29 +146,6 @@ Result<std::string_view> splitTarget(Request& request) {
   return authority;
 }
 
-Result<void> normalizeTarget(Request& request, const RequestPolicy& policy, std::span<char>& storage) {
-  if (request.raw_path == "*") {
-    request.path = request.raw_path;
-    return {};
-  }
-  const size_t question = request.raw_path.find('?');
-  const std::string_view path = request.raw_path.substr(0, question);
-  if (question != std::string_view::npos) request.query = request.raw_path.substr(question + 1);
-  const Result<NormalizedPath> normal = normalizePath(path, policy.path, storage);
-  if (!normal) return std::unexpected(normal.error());
-  request.path = normal->path;
-  request.has_encoded_slash = normal->has_encoded_slash;
-  if (normal->path.data() == storage.data()) storage = storage.subspan(normal->path.size());
-  return {};
-}
-
-Result<void> validateExpect(Request& request, const Field& expect) {
-  if (request.minor == 0) return {};  // RFC 9110 section 10.1.1: ignored in HTTP/1.0
-  if (!ascii::equalsIgnoreCase(expect.value, "100-continue")) return fail(Reason::kBadExpect);
-  request.expects_continue = true;
-  return {};
-}
-
 // The protocol to upgrade to. h2c is never passed on: a tunnel of it would hide requests (h2c smuggling).
 std::string_view upgradeOf(const Request& request, const Framers& framers, const Headers& headers) {
   const Field* const upgrade = headers.find(Id::kUpgrade);
@@ -202,21 +155,6 @@ std::string_view upgradeOf(const Request& request, const Framers& framers, const
     is_h2c |= protocol.size() >= 3 && ascii::equalsIgnoreCase(protocol.substr(0, 3), "h2c");
   });
   return is_h2c ? std::string_view() : upgrade->value;
-}
-
-bool hasConnectionField(const Headers& headers) {
-  for (const Id id : {Id::kConnection, Id::kKeepAlive, Id::kProxyConnection, Id::kTransferEncoding, Id::kUpgrade}) {
-    if (headers.find(id)) return true;
-  }
-  const Field* const te = headers.find(Id::kTe);
-  return te && (headers.isRepeated(Id::kTe) || !ascii::equalsIgnoreCase(te->value, "trailers"));
-}
-
-Result<BodyPlan> planOverStream(const Headers& headers, bool has_body) {
-  const Result<BodyPlan> announced = planBody(Framers(headers), 1, Framing::kNone);
-  if (!announced) return announced;
-  if (!has_body) return BodyPlan{};
-  return BodyPlan{Framing::kStream, announced->length, announced->framing == Framing::kLength};
 }
 
 }  // namespace
@@ -278,60 +216,55 @@ Result<Response> validateResponse(const RawResponse& raw, Method method) {
   return response;
 }
 
-Result<Request> validateH2Request(const RawRequest& raw, const RequestPolicy& policy, std::span<char> storage) {
-  Request request;
-  request.headers = &raw.headers;
-  request.method_text = raw.method;
-  request.method = methodOf(raw.method);
-  request.target = raw.target;
-  request.major = 2;
-  if (raw.refusal != Reason::kOk) return fail(raw.refusal);
-  const bool is_connect = request.method == Method::kConnect;
-  if (is_connect && !ascii::equalsIgnoreCase(raw.protocol, "websocket")) return fail(Reason::kConnectMethod);
-  if (!is_connect && !raw.protocol.empty()) return fail(Reason::kBadTarget);
-  if (raw.method.empty() || !std::ranges::all_of(raw.method, ascii::isTokenChar)) return fail(Reason::kBadRequestLine);
-  if (raw.scheme != "http" && raw.scheme != "https") return fail(Reason::kBadTarget);
-  const bool is_origin_form = raw.target.starts_with('/');
-  if (!is_origin_form && (raw.target != "*" || request.method != Method::kOptions)) return fail(Reason::kBadTarget);
-  if (hasConnectionField(raw.headers)) return fail(Reason::kBadHeader);
-  const Field* const host = raw.headers.find(Id::kHost);
-  if (!host || raw.headers.isRepeated(Id::kHost)) return fail(Reason::kBadHost);
-  const Field* const expect = raw.headers.find(Id::kExpect);
-  if (raw.headers.isRepeated(Id::kExpect)) return fail(Reason::kBadExpect);
-  const Result<BodyPlan> body = planOverStream(raw.headers, raw.has_body && !is_connect);
-  if (!body) return std::unexpected(body.error());
-  request.body = *body;
-  if (is_connect) request.upgrade = raw.protocol;
-
-  const Result<std::string_view> authority = splitTarget(request);
-  if (!authority) return std::unexpected(authority.error());
-  if (const auto good = validateHost(request, host, *authority, policy, storage); !good) {
-    return std::unexpected(good.error());
+Result<void> validateHost(Request& request, const Field* host, std::string_view authority, const RequestPolicy& policy,
+                          std::span<char>& storage) {
+  if (!host && (request.minor >= 1 || request.major > 1)) return fail(Reason::kBadHost);
+  if (host && !authority.empty() && !ascii::equalsIgnoreCase(host->value, authority)) return fail(Reason::kBadHost);
+  request.host = !authority.empty() ? authority : host ? host->value : std::string_view();
+  if (request.host.empty()) return host ? Result<void>(fail(Reason::kBadHost)) : Result<void>();
+  std::string_view name;
+  bool has_upper = false;
+  if (request.host.size() > policy.host_bytes || !splitAuthority(request.host, name, has_upper)) {
+    return fail(Reason::kBadHost);
   }
-  if (const auto good = normalizeTarget(request, policy, storage); !good) return std::unexpected(good.error());
-  if (expect) {
-    if (const auto good = validateExpect(request, *expect); !good) return std::unexpected(good.error());
+  if (name.size() > 1 && name.ends_with('.')) name.remove_suffix(1);
+  if (has_upper) {
+    const std::span<char> lowered = take(storage, name.size());
+    for (size_t i = 0; i < name.size(); ++i) lowered[i] = ascii::lower(name[i]);
+    name = {lowered.data(), lowered.size()};
   }
-  return request;
+  request.hostname = name;
+  return {};
 }
 
-Result<Response> validateH2Response(const RawResponse& raw, Method method) {
-  Response response;
-  response.headers = &raw.headers;
-  response.status = raw.status;
-  response.major = 2;
-  if (raw.refusal != Reason::kOk) return fail(raw.refusal);
-  const bool is_interim = raw.status < 200;
-  // 101 is of HTTP/1 (RFC 9113 section 8.6); an interim response that ends the stream leaves none to come.
-  if (raw.status < 100 || raw.status > 599 || raw.status == 101 || (is_interim && !raw.has_body)) {
-    return fail(Reason::kBadResponse);
+Result<void> normalizeTarget(Request& request, const RequestPolicy& policy, std::span<char>& storage) {
+  if (request.raw_path == "*") {
+    request.path = request.raw_path;
+    return {};
   }
-  if (hasConnectionField(raw.headers)) return fail(Reason::kBadResponse);
-  const bool has_body = !is_interim && raw.status != 204 && raw.status != 304 && method != Method::kHead;
-  const Result<BodyPlan> body = planOverStream(raw.headers, raw.has_body && has_body);
-  if (!body) return fail(Reason::kBadResponse);
-  response.body = *body;
-  return response;
+  const size_t question = request.raw_path.find('?');
+  const std::string_view path = request.raw_path.substr(0, question);
+  if (question != std::string_view::npos) request.query = request.raw_path.substr(question + 1);
+  const Result<NormalizedPath> normal = normalizePath(path, policy.path, storage);
+  if (!normal) return std::unexpected(normal.error());
+  request.path = normal->path;
+  request.has_encoded_slash = normal->has_encoded_slash;
+  if (normal->path.data() == storage.data()) storage = storage.subspan(normal->path.size());
+  return {};
+}
+
+Result<void> validateExpect(Request& request, const Field& expect) {
+  if (request.major == 1 && request.minor == 0) return {};  // RFC 9110 section 10.1.1: ignored in HTTP/1.0
+  if (!ascii::equalsIgnoreCase(expect.value, "100-continue")) return fail(Reason::kBadExpect);
+  request.expects_continue = true;
+  return {};
+}
+
+Result<uint64_t> parseLength(const Headers& headers, const Field& length) {
+  if (headers.isRepeated(Id::kContentLength)) return fail(Reason::kBadFraming);
+  const auto value = ascii::parseDecimal(length.value);
+  if (!value || *value > INT64_MAX) return fail(Reason::kBadFraming);
+  return *value;
 }
 
 bool mayBeTrailer(const Field& field) {

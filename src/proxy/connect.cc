@@ -54,8 +54,10 @@ loop::Task<Connected> connectFor(Exchange& exchange) {
   return connectTo(exchange.core, cluster, *exchange.endpoint, connectPatience(exchange, cluster.pool()));
 }
 
-http::H2Session::Bounds boundsOf(const Exchange& exchange, const upstream::ClusterState& cluster) {
-  return {.options = cluster.http2(), .limits = exchange.limits()};
+http::H2Bounds boundsOf(const Exchange& exchange, const upstream::ClusterState& cluster) {
+  http::H2Bounds bounds = http::H2Bounds::of(cluster.http2(), exchange.limits(), {});
+  bounds.write_stall = cluster.pool().write_stall;
+  return bounds;
 }
 
 // False: no stream could be had of it after all.

@@ -6,6 +6,7 @@
 
 #include "base/grpc_status.h"
 #include "http/grpc.h"
+#include "http/h2_validate.h"
 #include "http/validate.h"
 #include "proxy/attempt.h"
 #include "proxy/relay.h"
@@ -160,6 +161,10 @@ Result<void> Exchange::checkRequest() {
   record.host = raw.headers.valueOf(http::HeaderId::kHost);
   record.request_id = raw.headers.valueOf(http::HeaderId::kXRequestId);
   if (storage_.size() < raw.target.size() + record.host.size()) storage_.resize(raw.target.size() + record.host.size());
+  if (const Failure* const failure = downstream->h2() ? downstream->h2()->headFailure() : nullptr) {
+    record.decide(Outcome::kRefused, {}, static_cast<uint16_t>(failure->reason), core.now());
+    return std::unexpected(*failure);
+  }
   const Result<http::Request> checked = raw.major == 2
                                             ? http::validateH2Request(raw, listener->request_policy, storage_)
                                             : http::validateRequest(raw, listener->request_policy, storage_);

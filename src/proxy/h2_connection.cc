@@ -7,9 +7,8 @@
 namespace remora::proxy {
 namespace {
 
-http::H2Session::Bounds boundsOf(const model::Listener& listener) {
-  const model::HttpOptions& options = *listener.default_chain.http;
-  return {.options = options.http2, .limits = listener.limits};
+http::H2Bounds boundsOf(const model::Listener& listener) {
+  return http::H2Bounds::of(listener.default_chain.http->http2, listener.limits, listener.timeouts);
 }
 
 }  // namespace
@@ -83,7 +82,7 @@ void H2Connection::onTime() {
   const model::Timeouts& timeouts = settings().timeouts;
   const Deadline end = Deadline::after(idle_since_, requests_ ? timeouts.idle : timeouts.header);
   if (!end.hasPassed(core_.now())) return core_.loop().timers().arm(*this, end);
-  session_.end(0);
+  session_.end(http::H2Error::kNone);
   core_.remove(*this);
 }
 

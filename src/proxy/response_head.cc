@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "http/h2_validate.h"
 #include "http/validate.h"
 #include "proxy/forwarding.h"
 
@@ -109,6 +110,7 @@ loop::Task<void> readH2Response(Exchange& exchange, net::Patience patience) {
       continue;
     }
     exchange.response_begun = true;
+    if (stream.headFailure()) co_return std::unexpected(*stream.headFailure());
     exchange.response = co_await http::validateH2Response(*raw, exchange.request.method);
     if (exchange.response.status >= 200) co_return loop::done;
     ++interims;

@@ -6,7 +6,7 @@
 namespace remora::upstream {
 
 H2Connection::H2Connection(H2Pool& pool, std::unique_ptr<net::Stream> transport, const tls::Facts* tls,
-                           std::span<char> scratch, const http::H2Session::Bounds& bounds)
+                           std::span<char> scratch, const http::H2Bounds& bounds)
     : pool_(pool),
       transport_(std::move(transport)),
       tls_(tls),
@@ -47,7 +47,7 @@ void H2Connection::run() {
   idle_since_ = pool_.loop_.now();
   if (!mayOpen() && session_.activeStreams() == 0) {  // told to go away, or used up
     pool_.metrics_.upstream_retired.add();
-    session_.end(0);
+    session_.end(http::H2Error::kNone);
     return pool_.drop(*this);
   }
   if (!isArmed()) pool_.loop_.arm(*this, pool_.options_.idle);
@@ -58,7 +58,7 @@ void H2Connection::onTime() {
   const Deadline end = Deadline::after(idle_since_, pool_.options_.idle);
   if (!end.hasPassed(pool_.loop_.now())) return pool_.loop_.timers().arm(*this, end);
   pool_.metrics_.upstream_retired.add();
-  session_.end(0);
+  session_.end(http::H2Error::kNone);
   pool_.drop(*this);
 }
 
@@ -72,7 +72,7 @@ H2Connection* H2Pool::connectionWithRoom() {
 }
 
 H2Connection& H2Pool::add(std::unique_ptr<net::Stream> transport, const tls::Facts* tls, std::span<char> scratch,
-                          const http::H2Session::Bounds& bounds) {
+                          const http::H2Bounds& bounds) {
   connections_.push_back(std::make_unique<H2Connection>(*this, std::move(transport), tls, scratch, bounds));
   return *connections_.back();
 }

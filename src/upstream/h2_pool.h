@@ -23,7 +23,7 @@ class H2Pool;
 class H2Connection final : http::H2Session::Owner, loop::Runnable, loop::Timer {
  public:
   H2Connection(H2Pool& pool, std::unique_ptr<net::Stream> transport, const tls::Facts* tls, std::span<char> scratch,
-               const http::H2Session::Bounds& bounds);
+               const http::H2Bounds& bounds);
   ~H2Connection();
 
   http::H2Session& session() { return session_; }
@@ -58,7 +58,7 @@ class H2Pool {
   // A connection that takes another stream now; null when there is none.
   H2Connection* connectionWithRoom();
   H2Connection& add(std::unique_ptr<net::Stream> transport, const tls::Facts* tls, std::span<char> scratch,
-                    const http::H2Session::Bounds& bounds);
+                    const http::H2Bounds& bounds);
   // What runs may finish; nothing new begins.
   void closeAll();
 
