@@ -59,7 +59,7 @@ class Plan {
 };
 
 FirstBytes hello(std::string_view name) {
-  return {.kind = FirstBytes::Kind::kTls, .server_name = name, .is_complete = true};
+  return {.kind = FirstBytes::Kind::kTls, .server_name = std::string(name), .is_complete = true};
 }
 
 TEST(ChooseTcpChain, ByPortAndRangesOfBothEnds) {
