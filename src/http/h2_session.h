@@ -6,6 +6,7 @@
 // and ends. A peer that reads nothing isn't read from.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -125,7 +126,7 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
   void giveHead(std::unique_ptr<H2Head> head);
 
   // What the codec tells.
-  void onFrame(H2Frame type, size_t length) override;
+  void onFrame(H2Frame type, int32_t id) override;
   H2Stream* onRequestBegin(int32_t id) override;
   void onHeadBegin(H2Stream& stream) override;
   bool onField(H2Stream& stream, std::string_view name, std::string_view value) override;
@@ -161,6 +162,7 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
   void die(H2End end);
   void calmDown();
   void countReset();
+  bool isLate(int32_t id) const;
   void onSettingsLate();
   void onPingTime();
   void onHeadLate();
@@ -194,6 +196,10 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
   uint32_t goaway_ping_ = 0;  // when so many are answered, the peer has heard of the GOAWAY
   Instant last_frame_;
   Instant ping_sent_;
+  int32_t last_request_ = 0;                // the highest id that a client opened
+  std::array<int32_t, 64> reset_lately_{};  // by us: what the client had sent by then is no fault
+  size_t reset_at_ = 0;                     // the oldest of them
+  int32_t forgotten_ = 0;                   // the highest id that isn't among them any more
   FadingCount resets_;
   FadingCount control_frames_;
   H2Counts counts_;
