@@ -168,6 +168,7 @@ void H2Session::flush() {
 }
 
 void H2Session::sendOut() {
+  if (is_unheard_) out_at_ = out_.size();
   while (out_at_ < out_.size() && !isEnded()) {
     const iovec piece{out_.data() + out_at_, out_.size() - out_at_};
     const net::IoResult sent = transport_.write({&piece, 1});
@@ -178,7 +179,12 @@ void H2Session::sendOut() {
       room_.start(*this);
       break;
     }
-    if (sent.error) return die(H2End::kPeerReset);
+    if (sent.error) {
+      // What has arrived is read still: a server may have answered and closed.
+      if (!transport_.mayRead()) return die(H2End::kPeerReset);
+      is_unheard_ = true;
+      out_at_ = out_.size();
+    }
   }
   if (out_at_ == out_.size()) {
     if (out_.capacity() > kOutKept || isIdle()) out_ = {};
@@ -343,6 +349,7 @@ void H2Session::forget(H2Stream& stream) {
   giveHead(std::move(stream.trailers_));
   for (auto& head : stream.heads_) giveHead(std::move(head));
   if (isEnded()) return;
+  if (isIdle() && spare_heads_.size() > 1) spare_heads_.resize(1);
   if (stream.id_) codec_.consume(stream.id_, stream.inbox_.size() - stream.inbox_at_);
   if (stream.id_ && !stream.is_closed_) {
     codec_.disown(stream.id_);

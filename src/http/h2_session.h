@@ -186,6 +186,7 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
   bool settings_heard_ = false;
   bool is_flood_ = false;
   bool has_stalled_ = false;
+  bool is_unheard_ = false;  // the transport takes nothing any more
   bool output_due_ = false;
   bool changed_ = false;
   bool awaits_ping_ = false;

@@ -349,6 +349,17 @@ TEST(H2Resets, TheTransportsEndFailsEveryStream) {
   EXPECT_EQ(pair.client->openStream(), nullptr);
 }
 
+TEST(H2Resets, WhatArrivedBeforeTheTransportBrokeIsRead) {
+  H2Raw raw(kClientRole);
+  raw.far->put(raw.hpack.head(1, {{":status", "200"}}, 0) + frames::data(1, "hi", frames::kEndStream));
+  raw.far.reset();
+  EXPECT_EQ(writeText(*raw.owner.requests[0], "more").bytes, 4u);
+  raw.loop.settle();
+  EXPECT_TRUE(raw.session->isEnded());
+  ASSERT_TRUE(raw.owner.requests[0]->takeResponse());
+  EXPECT_EQ(readAll(*raw.owner.requests[0]), "hi$");
+}
+
 TEST(H2Resets, StreamsOutliveTheirSession) {
   H2Pair pair;
   auto stream = pair.ask();
