@@ -12,8 +12,6 @@
 
 namespace remora::http {
 
-enum class End : uint8_t { kMore, kLast };
-
 class H1Writer {
  public:
   // `broken` is the failure when the connection doesn't take bytes any more.

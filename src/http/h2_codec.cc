@@ -30,7 +30,7 @@ H2Stream* streamOf(nghttp2_session* session, int32_t id) {
 }
 
 End endOf(const nghttp2_frame_hd& head) {
-  return head.flags & NGHTTP2_FLAG_END_STREAM ? End::kYes : End::kNo;
+  return head.flags & NGHTTP2_FLAG_END_STREAM ? End::kLast : End::kMore;
 }
 
 H2Frame typeOf(uint8_t type) {
@@ -135,7 +135,7 @@ struct H2CodecCallbacks {
     const H2Codec::Grant grant = events(user).takeData(streamOf(session, id), most);
     if (!grant.is_given) return NGHTTP2_ERR_DEFERRED;
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (grant.end == End::kYes) *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (grant.end == End::kLast) *flags |= NGHTTP2_DATA_FLAG_EOF;
     return static_cast<ssize_t>(grant.bytes);
   }
 
@@ -230,7 +230,7 @@ void H2Codec::fill(std::span<const HeadField> fields) {
 
 bool H2Codec::submitHead(H2Stream& stream, int32_t& id, std::span<const HeadField> fields, End end) {
   fill(fields);
-  const uint8_t flags = end == End::kYes ? NGHTTP2_FLAG_END_STREAM : NGHTTP2_FLAG_NONE;
+  const uint8_t flags = end == End::kLast ? NGHTTP2_FLAG_END_STREAM : NGHTTP2_FLAG_NONE;
   const int32_t made =
       nghttp2_submit_headers(session_, flags, id ? id : -1, nullptr, fields_.data(), fields_.size(), &stream);
   if (made < 0) return false;

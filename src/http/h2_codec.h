@@ -9,13 +9,13 @@
 #include <string_view>
 #include <vector>
 
+#include "http/message.h"
+
 struct nghttp2_session;
 
 namespace remora::http {
 
 class H2Stream;
-
-enum class End : uint8_t { kNo, kYes };  // whether this is the last of a stream in that direction
 
 // One field to send. Views need only hold during the call that is given them.
 struct HeadField {
@@ -67,7 +67,7 @@ class H2Codec {
   struct Grant {
     bool is_given = false;  // false: nothing now; ask again after resumeData()
     size_t bytes = 0;
-    End end = End::kNo;
+    End end = End::kMore;
   };
 
   // Called from inside feed() and drain(), which must not be entered again from there. `stream` is null when its owner

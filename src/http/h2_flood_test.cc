@@ -143,7 +143,7 @@ TEST(H2Floods, APeerThatTakesNothingIsCutAfterItsTime) {
   std::vector<HeadField> head = kOk;
   const std::string value(500, 'x');
   head.push_back({"x-large", value});
-  ASSERT_TRUE(raw.owner.requests.at(0)->sendHead(head, End::kNo));
+  ASSERT_TRUE(raw.owner.requests.at(0)->sendHead(head, End::kMore));
   raw.loop.advance(seconds(29));
   EXPECT_FALSE(raw.session->isEnded());
   raw.loop.advance(seconds(2));
@@ -183,7 +183,7 @@ TEST_F(H2ServerFlood, NotOfResetsAmongRequestsThatEndWell) {
   for (int i = 0; i < 1000; ++i, id += 4) {
     raw_.say(raw_.hpack.head(id, kRawGet) + raw_.hpack.head(id + 2, kRawGet));
     ASSERT_EQ(raw_.owner.requests.size(), 2u);
-    ASSERT_TRUE(raw_.owner.requests[0]->sendHead(kOk, End::kYes));
+    ASSERT_TRUE(raw_.owner.requests[0]->sendHead(kOk, End::kLast));
     raw_.say(frames::reset(id + 2));
     raw_.owner.requests.clear();
     raw_.loop.settle();
@@ -196,7 +196,7 @@ TEST_F(H2ServerFlood, ThousandsOfGoodStreamsGiveNoCreditForResets) {
   int32_t id = 1;
   for (int i = 0; i < 1000; ++i, id += 2) {
     raw_.say(raw_.hpack.head(id, kRawGet));
-    ASSERT_TRUE(raw_.owner.requests.at(0)->sendHead(kOk, End::kYes));
+    ASSERT_TRUE(raw_.owner.requests.at(0)->sendHead(kOk, End::kLast));
     raw_.owner.requests.clear();
     raw_.loop.settle();
     raw_.heard();
@@ -286,7 +286,7 @@ TEST_F(H2ServerFlood, OfABigHeadIsAnsweredAndBounded) {
   EXPECT_EQ(raw_.owner.requests[0]->headFailure()->reason, Reason::kHeadTooLarge);
   EXPECT_FALSE(raw_.session->isEnded());
   const std::vector<HeadField> too_large{{":status", "431"}};
-  EXPECT_TRUE(raw_.owner.requests[0]->sendHead(too_large, End::kYes));
+  EXPECT_TRUE(raw_.owner.requests[0]->sendHead(too_large, End::kLast));
 }
 
 TEST_F(H2ServerFlood, OfStreamsWhoseExchangesAreStillEnding) {

@@ -16,8 +16,8 @@ H2Bounds windows(Bytes stream, Bytes connection) {
 
 TEST(H2Flow, AStreamsWindowStopsItsWriterAlone) {
   H2Pair pair({}, windows(10_KiB, 1_MiB));
-  auto stream = pair.ask(kPost, End::kNo);
-  auto other = pair.ask(kPost, End::kNo);
+  auto stream = pair.ask(kPost, End::kMore);
+  auto other = pair.ask(kPost, End::kMore);
   const std::string body(25'000, 'x');
   const net::IoResult first = writeText(*stream, body);
   EXPECT_EQ(first.bytes, 10'240u);
@@ -32,7 +32,7 @@ TEST(H2Flow, AStreamsWindowStopsItsWriterAlone) {
   EXPECT_TRUE(stream->mayWrite());
   size_t sent = first.bytes;
   for (int i = 0; i < 10 && sent < body.size(); ++i) {
-    sent += writeText(*stream, std::string_view(body).substr(sent), End::kYes).bytes;
+    sent += writeText(*stream, std::string_view(body).substr(sent), End::kLast).bytes;
     pair.loop.settle();
     got += readAll(*pair.server_owner.requests[0]);
     pair.loop.settle();
@@ -43,8 +43,8 @@ TEST(H2Flow, AStreamsWindowStopsItsWriterAlone) {
 
 TEST(H2Flow, TheConnectionsWindowStopsAll) {
   H2Pair pair({}, windows(1_MiB, 70_KiB));
-  auto first = pair.ask(kPost, End::kNo);
-  auto second = pair.ask(kPost, End::kNo);
+  auto first = pair.ask(kPost, End::kMore);
+  auto second = pair.ask(kPost, End::kMore);
   const std::string body(100'000, 'x');
   const size_t sent = writeText(*first, body).bytes;
   pair.loop.settle();
@@ -59,7 +59,7 @@ TEST(H2Flow, TheConnectionsWindowStopsAll) {
 
 TEST(H2Flow, AnEndThatTheWindowHoldsBackFollows) {
   H2Pair pair({}, windows(10_KiB, 1_MiB));
-  auto stream = pair.ask(kPost, End::kNo);
+  auto stream = pair.ask(kPost, End::kMore);
   EXPECT_EQ(writeText(*stream, std::string(10'240, 'x')).bytes, 10'240u);
   stream->shutdownWrite();
   pair.loop.settle();
@@ -71,8 +71,8 @@ TEST(H2Flow, AnEndThatTheWindowHoldsBackFollows) {
 TEST(H2Flow, WriteLastEndsWithTheLastByte) {
   H2Raw raw(kServerRole);
   raw.say(raw.hpack.head(1, kRawGet));
-  ASSERT_TRUE(raw.owner.requests[0]->sendHead(kOk, End::kNo));
-  EXPECT_EQ(writeText(*raw.owner.requests[0], "hello", End::kYes).error, 0);
+  ASSERT_TRUE(raw.owner.requests[0]->sendHead(kOk, End::kMore));
+  EXPECT_EQ(writeText(*raw.owner.requests[0], "hello", End::kLast).error, 0);
   raw.loop.settle();
   const auto heard = raw.heard();
   ASSERT_EQ(heard.size(), 2u);
@@ -86,7 +86,7 @@ TEST(H2Flow, WhatThePeerDoesNotTakeIsBounded) {
   H2Pair pair(windows(16_MiB, 64_MiB), bounds, 16 << 10);
   auto stream = pair.ask();
   H2Stream& asked = pair.asked();
-  ASSERT_TRUE(asked.sendHead(kOk, End::kNo));
+  ASSERT_TRUE(asked.sendHead(kOk, End::kMore));
   pair.near->setWatcher(nullptr);  // the client reads nothing
   const std::string body(1 << 20, 'x');
   size_t sent = 0;
@@ -113,9 +113,9 @@ TEST(H2Flow, TwoWhoSendEachOtherMuchDoNotWaitForEachOther) {
   H2Bounds bounds = windows(1_MiB, 16_MiB);
   bounds.http2.unsent = 32_KiB;
   H2Pair pair(bounds, bounds, 4 << 10);
-  auto stream = pair.ask(kPost, End::kNo);
+  auto stream = pair.ask(kPost, End::kMore);
   H2Stream& asked = pair.asked();
-  ASSERT_TRUE(asked.sendHead(kOk, End::kNo));
+  ASSERT_TRUE(asked.sendHead(kOk, End::kMore));
   const std::string body(500'000, 'x');
   size_t up = 0;
   size_t down = 0;
@@ -130,9 +130,20 @@ TEST(H2Flow, TwoWhoSendEachOtherMuchDoNotWaitForEachOther) {
   EXPECT_EQ(got, 2 * body.size());
 }
 
+TEST(H2Flow, OneWhoSendsMuchLeavesTheTurnToOthers) {
+  H2Raw raw(kServerRole);
+  std::string pings;
+  for (int i = 0; i < 6000; ++i) pings += frames::frame(static_cast<H2Frame>(0x42), 0, 0, "12345678");
+  raw.far->put(pings + raw.hpack.head(1, kRawGet));
+  raw.loop.settle();
+  EXPECT_TRUE(raw.owner.requests.empty()) << "so much isn't read in one turn";
+  raw.loop.advance(Duration(0));
+  EXPECT_EQ(raw.owner.requests.size(), 1u);
+}
+
 TEST(H2Flow, PiecesAreWrittenInTheirOrder) {
   H2Pair pair;
-  auto stream = pair.ask(kPost, End::kNo);
+  auto stream = pair.ask(kPost, End::kMore);
   std::string a(20'000, 'a'), b, c(30'000, 'c');
   const std::array<iovec, 3> pieces{iovec{a.data(), a.size()}, iovec{b.data(), 0}, iovec{c.data(), c.size()}};
   EXPECT_EQ(stream->writeLast(pieces).bytes, 50'000u);
@@ -158,7 +169,7 @@ loop::Task<void> copy(H2Stream& stream, std::string& into, int& waits) {
 
 TEST(H2Flow, WaitsWorkOverAStream) {
   H2Pair pair;
-  auto stream = pair.ask(kPost, End::kNo);
+  auto stream = pair.ask(kPost, End::kMore);
   std::string got;
   int waits = 0;
   loop::TestRun<void> reading(copy(pair.asked(), got, waits));
@@ -166,7 +177,7 @@ TEST(H2Flow, WaitsWorkOverAStream) {
   pair.loop.settle();
   EXPECT_EQ(got, "one");
   EXPECT_FALSE(reading.isEnded());
-  writeText(*stream, "two", End::kYes);
+  writeText(*stream, "two", End::kLast);
   pair.loop.settle();
   EXPECT_TRUE(reading.isEnded());
   EXPECT_EQ(got, "onetwo");
@@ -201,7 +212,7 @@ std::string pullAll(H1Body& body, net::Stream& stream) {
 
 TEST(H2Body, IsEverythingUntilTheStreamsEndWithItsTrailers) {
   H2Pair pair;
-  auto stream = pair.ask(kPost, End::kNo);
+  auto stream = pair.ask(kPost, End::kMore);
   H2Stream& asked = pair.asked();
   std::array<char, 4096> scratch;
   H1Body body({Framing::kStream, 6, true}, {}, asked, scratch,
@@ -226,7 +237,7 @@ TEST(H2Body, IsEverythingUntilTheStreamsEndWithItsTrailers) {
 
 TEST(H2Body, AResetIsNoEnd) {
   H2Pair pair;
-  auto stream = pair.ask(kPost, End::kNo);
+  auto stream = pair.ask(kPost, End::kMore);
   H2Stream& asked = pair.asked();
   std::array<char, 4096> scratch;
   H1Body body({Framing::kStream, 0, false}, {}, asked, scratch,

@@ -101,7 +101,7 @@ void H2Head::finish(End end) {
     const std::string_view name = line.name.of(lines_);
     headers.add(name, line.value.of(lines_), headerIdOf(name), line.name.bytes + line.value.bytes + kLineBytes);
   }
-  const bool has_body = end == End::kNo;
+  const bool has_body = end == End::kMore;
   if (kind_ == Kind::kRequest) {
     request_.method = method_.of(pseudo_);
     request_.target = target_.of(pseudo_);

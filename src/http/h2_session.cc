@@ -13,7 +13,7 @@ namespace {
 // RFC 9113 section 6.5.3 leaves the time open.
 constexpr Duration kSettingsAckTimeout = std::chrono::seconds(10);
 
-// After so many the loop's other work has its turn.
+// After so many the loop looks after everybody else.
 constexpr int kReadsPerTurn = 4;
 
 // Kept between turns while streams run.
@@ -79,8 +79,7 @@ void H2Session::start(std::string_view first) {
   schedule();
 }
 
-// --- the turn
-// ---------------------------------------------------------------------------------------------------------
+// --- the turn --------------------------------------------------------------------------------------------------------
 
 // Input and output take turns, so that what the input set going is written with what answers it: the woken streams run
 // between the two.
@@ -114,7 +113,7 @@ void H2Session::run() {
 // Bodies fill no more than the bound, so what is beyond it are answers to what was read. Were bodies to stop the
 // reading, two of these sessions that send each other much would wait for each other for ever.
 bool H2Session::mayTakeInput() const {
-  return transport_.mayRead() && unsent() < 2 * bounds_.http2.unsent.count;
+  return !rests_ && transport_.mayRead() && unsent() < 2 * bounds_.http2.unsent.count;
 }
 
 void H2Session::takeInput() {
@@ -125,6 +124,14 @@ void H2Session::takeInput() {
     if (read.isEnd()) return die(H2End::kPeerClosed);
     feed({scratch_.data(), read.bytes});
   }
+  if (isEnded() || !transport_.mayRead()) return;
+  rests_ = true;
+  loop().timers().arm(rest_timer_, Deadline::at(loop().now()));  // until the next turn
+}
+
+void H2Session::onRested() {
+  rests_ = false;
+  loop().post(*this);
 }
 
 void H2Session::feed(std::string_view bytes) {
@@ -305,7 +312,7 @@ bool H2Session::sendHead(H2Stream& stream, std::span<const HeadField> fields, En
   const bool opens = stream.id_ == 0;
   if (!codec_.submitHead(stream, stream.id_, fields, end)) return false;
   if (opens) ++counts_.streams;
-  stream.local_ended_ = end == End::kYes;  // the codec may close the stream as soon as it has encoded this
+  stream.local_ended_ = end == End::kLast;  // the codec may close the stream as soon as it has encoded this
   drain();
   schedule();
   return !stream.is_failed_;

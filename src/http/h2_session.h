@@ -166,6 +166,7 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
   void onSettingsLate();
   void onPingTime();
   void onHeadLate();
+  void onRested();
 
   net::Stream& transport_;
   std::span<char> scratch_;
@@ -188,6 +189,7 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
   bool has_stalled_ = false;
   bool is_unheard_ = false;  // the transport takes nothing any more
   bool output_due_ = false;
+  bool rests_ = false;  // it has read enough for this turn
   bool changed_ = false;
   bool awaits_ping_ = false;
   uint32_t last_error_sent_ = 0;  // of a GOAWAY
@@ -207,6 +209,7 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
   loop::MemberTimer<H2Session, &H2Session::onSettingsLate> settings_timer_{*this};
   loop::MemberTimer<H2Session, &H2Session::onPingTime> ping_timer_{*this};
   loop::MemberTimer<H2Session, &H2Session::onHeadLate> head_timer_{*this};
+  loop::MemberTimer<H2Session, &H2Session::onRested> rest_timer_{*this};
 };
 
 }  // namespace remora::http

@@ -67,12 +67,12 @@ void exchange(benchmark::State& state) {
   for (auto _ : state) {
     for (auto& stream : streams) {
       stream = pair.client->openStream();
-      if (!stream || !stream->sendHead(kRequest, End::kYes)) return state.SkipWithError("no stream");
+      if (!stream || !stream->sendHead(kRequest, End::kLast)) return state.SkipWithError("no stream");
     }
     pair.loop.settle();
     for (auto& stream : pair.server_owner.requests) {
       const iovec bytes{body.data(), body.size()};
-      if (!stream->sendHead(response, End::kNo) || stream->writeLast({&bytes, 1}).error) {
+      if (!stream->sendHead(response, End::kMore) || stream->writeLast({&bytes, 1}).error) {
         return state.SkipWithError("not written");
       }
     }

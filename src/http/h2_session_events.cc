@@ -78,12 +78,12 @@ void H2Session::onData(H2Stream* stream, int32_t id, std::string_view data) {
 }
 
 void H2Session::onDataFrame(H2Stream* stream, size_t payload, End end) {
-  if (payload == 0 && end == End::kNo) {
+  if (payload == 0 && end == End::kMore) {
     ++counts_.glitches;
     control_frames_.add(last_frame_);
     if (control_frames_.isOver(last_frame_)) calmDown();
   }
-  if (stream && end == End::kYes) stream->endReading();
+  if (stream && end == End::kLast) stream->endReading();
 }
 
 void H2Session::onReset(H2Stream* stream) {
@@ -155,7 +155,7 @@ void H2Session::calmDown() {
 }
 
 H2Codec::Grant H2Session::takeData(H2Stream* stream, size_t most) {
-  if (!stream) return {true, 0, End::kYes};  // its owner went after shutdownWrite()
+  if (!stream) return {true, 0, End::kLast};  // its owner went after shutdownWrite()
   return stream->grant(most, bounds_.http2.unsent.count - std::min(bounds_.http2.unsent.count, unsent()));
 }
 

@@ -25,8 +25,8 @@ TEST(H2Exchange, ARequestAndItsAnswerPass) {
   EXPECT_FALSE(asked.hasHangup()) << "the end of a request is no hang-up";
 
   const std::vector<HeadField> head{{":status", "200"}, {"content-type", "text/plain"}};
-  ASSERT_TRUE(asked.sendHead(head, End::kNo));
-  const net::IoResult written = writeText(asked, "hello", End::kYes);
+  ASSERT_TRUE(asked.sendHead(head, End::kMore));
+  const net::IoResult written = writeText(asked, "hello", End::kLast);
   EXPECT_EQ(written.bytes, 5u);
   EXPECT_EQ(written.error, 0);
   EXPECT_EQ(readAll(*stream), "") << "nothing has been written yet";
@@ -69,12 +69,12 @@ TEST(H2Exchange, HeadsAreLinesThatHttp1CanCopy) {
 
 TEST(H2Exchange, BodiesPassBothWaysAtOnceWithTrailers) {
   H2Pair pair;
-  auto stream = pair.ask(kPost, End::kNo);
+  auto stream = pair.ask(kPost, End::kMore);
   H2Stream& asked = pair.asked();
   EXPECT_TRUE(asked.request().has_body);
   EXPECT_EQ(readAll(asked), "");
   EXPECT_EQ(writeText(*stream, "one").bytes, 3u);
-  ASSERT_TRUE(asked.sendHead(kOk, End::kNo));
+  ASSERT_TRUE(asked.sendHead(kOk, End::kMore));
   EXPECT_EQ(writeText(asked, "uno").bytes, 3u);
   pair.loop.settle();
   EXPECT_EQ(readAll(asked), "one");
@@ -105,20 +105,20 @@ TEST(H2Exchange, TrailersThatFrameOrRouteAreRefused) {
 
 TEST(H2Exchange, InterimHeadsComeOneByOne) {
   H2Pair pair;
-  auto stream = pair.ask(kPost, End::kNo);
+  auto stream = pair.ask(kPost, End::kMore);
   H2Stream& asked = pair.asked();
   const std::vector<HeadField> go_on{{":status", "100"}};
   const std::vector<HeadField> hints{{":status", "103"}, {"link", "</a.css>"}};
-  ASSERT_TRUE(asked.sendHead(go_on, End::kNo));
-  ASSERT_TRUE(asked.sendHead(hints, End::kNo));
+  ASSERT_TRUE(asked.sendHead(go_on, End::kMore));
+  ASSERT_TRUE(asked.sendHead(hints, End::kMore));
   pair.loop.settle();
   ASSERT_TRUE(stream->mayRead());
   EXPECT_EQ(stream->takeResponse()->status, 100);
   EXPECT_TRUE(stream->mayRead());
   EXPECT_EQ(stream->takeResponse()->status, 103);
   EXPECT_FALSE(stream->mayRead()) << "a wait would spin";
-  ASSERT_TRUE(asked.sendHead(kOk, End::kNo));
-  EXPECT_EQ(writeText(asked, "body", End::kYes).bytes, 4u);
+  ASSERT_TRUE(asked.sendHead(kOk, End::kMore));
+  EXPECT_EQ(writeText(asked, "body", End::kLast).bytes, 4u);
   pair.loop.settle();
   EXPECT_EQ(stream->takeResponse()->status, 200);
   EXPECT_EQ(readAll(*stream), "body$");
@@ -142,7 +142,7 @@ TEST(H2Exchange, ManyStreamsRunUpToThePeersBound) {
   EXPECT_FALSE(pair.client->mayOpen());
   EXPECT_EQ(pair.client->openStream(), nullptr);
   // Answered in another order than asked.
-  for (const int i : {2, 0, 1}) ASSERT_TRUE(pair.server_owner.requests[i]->sendHead(kOk, End::kYes));
+  for (const int i : {2, 0, 1}) ASSERT_TRUE(pair.server_owner.requests[i]->sendHead(kOk, End::kLast));
   pair.server_owner.requests.clear();
   pair.loop.settle();
   for (auto& stream : streams) {
@@ -178,10 +178,10 @@ TEST(H2Exchange, ExtendedConnectIsATunnel) {
                                        {":scheme", "http"},
                                        {":authority", "shop"},
                                        {":path", "/chat"}};
-  auto stream = pair.ask(connect, End::kNo);
+  auto stream = pair.ask(connect, End::kMore);
   H2Stream& asked = pair.asked();
   EXPECT_EQ(asked.request().protocol, "websocket");
-  ASSERT_TRUE(asked.sendHead(kOk, End::kNo));
+  ASSERT_TRUE(asked.sendHead(kOk, End::kMore));
   pair.loop.settle();
   ASSERT_TRUE(stream->takeResponse());
   writeText(*stream, "ping");
@@ -200,7 +200,7 @@ TEST(H2Exchange, ExtendedConnectIsATunnel) {
 
 TEST(H2Resets, DestroyingAStreamCancelsIt) {
   H2Pair pair;
-  auto stream = pair.ask(kPost, End::kNo);
+  auto stream = pair.ask(kPost, End::kMore);
   stream.reset();
   pair.loop.settle();
   H2Stream& asked = pair.asked();
@@ -208,7 +208,7 @@ TEST(H2Resets, DestroyingAStreamCancelsIt) {
   EXPECT_TRUE(asked.hasHangup());
   EXPECT_EQ(asked.resetCode(), static_cast<uint32_t>(H2Error::kCancel));
   EXPECT_EQ(readAll(asked), "!");
-  EXPECT_FALSE(asked.sendHead(kOk, End::kNo));
+  EXPECT_FALSE(asked.sendHead(kOk, End::kMore));
 }
 
 TEST(H2Resets, ResetOnCloseSaysInternalError) {
@@ -224,9 +224,9 @@ TEST(H2Resets, ResetOnCloseSaysInternalError) {
 
 TEST(H2Resets, AnAnswerBeforeTheRequestsEndStopsItInGoodOrder) {
   H2Pair pair;
-  auto stream = pair.ask(kPost, End::kNo);
-  ASSERT_TRUE(pair.asked().sendHead(kOk, End::kNo));
-  writeText(pair.asked(), "enough", End::kYes);
+  auto stream = pair.ask(kPost, End::kMore);
+  ASSERT_TRUE(pair.asked().sendHead(kOk, End::kMore));
+  writeText(pair.asked(), "enough", End::kLast);
   pair.server_owner.requests.clear();
   pair.loop.settle();
   EXPECT_FALSE(stream->hasError()) << "the answer is whole";
@@ -251,7 +251,7 @@ TEST(H2Resets, UnreadBytesOfADestroyedStreamGiveTheirCreditBack) {
   H2Pair pair({}, bounds);
   const std::string block(60 << 10, 'x');
   for (int i = 0; i < 5; ++i) {
-    auto stream = pair.ask(kPost, End::kNo);
+    auto stream = pair.ask(kPost, End::kMore);
     EXPECT_EQ(writeText(*stream, block).bytes, block.size()) << i;
     pair.loop.settle();
     EXPECT_TRUE(pair.asked().mayRead());
@@ -276,11 +276,11 @@ TEST(H2Resets, AHeadTooLargeToSendIsAFailureAndNoSilence) {
   const std::string value(2 << 20, 'x');
   std::vector<HeadField> fields = kGet;
   fields.push_back({"x-large", value});
-  EXPECT_FALSE(stream->sendHead(fields, End::kYes));
+  EXPECT_FALSE(stream->sendHead(fields, End::kLast));
   EXPECT_TRUE(stream->hasError());
   auto other = pair.ask();
   ASSERT_EQ(pair.server_owner.requests.size(), 1u);
-  EXPECT_FALSE(pair.asked().sendHead(std::vector<HeadField>{{":status", "200"}, {"x-large", value}}, End::kYes));
+  EXPECT_FALSE(pair.asked().sendHead(std::vector<HeadField>{{":status", "200"}, {"x-large", value}}, End::kLast));
   EXPECT_FALSE(pair.client->isEnded());
   EXPECT_FALSE(pair.server->isEnded());
 }
@@ -289,8 +289,8 @@ TEST(H2Resets, AnEndThatTheWindowHeldBackFollowsItsDestroyedStream) {
   H2Bounds small;
   small.http2.stream_window = 10_KiB;
   H2Pair pair(small);
-  auto stream = pair.ask(kPost, End::kNo);
-  ASSERT_TRUE(pair.asked().sendHead(kOk, End::kNo));
+  auto stream = pair.ask(kPost, End::kMore);
+  ASSERT_TRUE(pair.asked().sendHead(kOk, End::kMore));
   EXPECT_EQ(writeText(pair.asked(), std::string(10'240, 'x')).bytes, 10'240u);
   pair.asked().shutdownWrite();
   EXPECT_FALSE(pair.asked().isSent());
@@ -309,7 +309,7 @@ TEST(H2Resets, WhatAClientSendsOnAStreamThatItEndedEndsTheSession) {
   for (const bool is_data : {false, true}) {
     H2Raw raw(kServerRole);
     raw.say(raw.hpack.head(1, kRawGet));
-    ASSERT_TRUE(raw.owner.requests[0]->sendHead(kOk, End::kYes));
+    ASSERT_TRUE(raw.owner.requests[0]->sendHead(kOk, End::kLast));
     raw.owner.requests.clear();
     raw.loop.settle();
     raw.say(is_data ? frames::data(1, "x") : raw.hpack.head(1, kRawGet));
@@ -322,7 +322,7 @@ TEST(H2Resets, WhatWasUnderWayToAStreamThatWeResetIsSkipped) {
   H2Raw raw(kServerRole);
   for (int32_t id = 1; id < 400; id += 2) {
     raw.say(raw.hpack.head(id, kRawPost, 0));
-    ASSERT_TRUE(raw.owner.requests.at(0)->sendHead(kOk, End::kYes));
+    ASSERT_TRUE(raw.owner.requests.at(0)->sendHead(kOk, End::kLast));
     raw.owner.requests.clear();
     raw.loop.settle();
     raw.heard();
@@ -335,7 +335,7 @@ TEST(H2Resets, WhatWasUnderWayToAStreamThatWeResetIsSkipped) {
 TEST(H2Resets, TheTransportsEndFailsEveryStream) {
   H2Pair pair;
   auto first = pair.ask();
-  auto second = pair.ask(kPost, End::kNo);
+  auto second = pair.ask(kPost, End::kMore);
   pair.server_owner.requests.clear();
   pair.server.reset();
   pair.far.reset();
@@ -388,7 +388,7 @@ TEST(H2GoAway, HasTwoPhasesAndRunningStreamsFinish) {
   raw.say(raw.hpack.head(5, kRawGet));
   EXPECT_EQ(raw.owner.requests.size(), 2u);
   EXPECT_FALSE(raw.session->isEnded());
-  for (auto& stream : raw.owner.requests) EXPECT_TRUE(stream->sendHead(kOk, End::kYes));
+  for (auto& stream : raw.owner.requests) EXPECT_TRUE(stream->sendHead(kOk, End::kLast));
   raw.owner.requests.clear();
   raw.loop.settle();
   EXPECT_TRUE(raw.session->isEnded());
@@ -397,7 +397,7 @@ TEST(H2GoAway, HasTwoPhasesAndRunningStreamsFinish) {
 
 TEST(H2GoAway, StreamsAboveItWereRefused) {
   H2Raw raw(kClientRole);
-  H2Stream& later = raw.open(End::kYes);
+  H2Stream& later = raw.open(End::kLast);
   raw.say(frames::goAway(1));
   EXPECT_TRUE(later.wasRefused());
   EXPECT_FALSE(raw.owner.requests[0]->hasError());

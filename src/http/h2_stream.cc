@@ -65,16 +65,16 @@ net::IoResult H2Stream::put(std::span<const iovec> pieces, End end) {
   check(head_sent_, "a head comes before the body");
   size_t wanted = 0;
   for (const iovec& piece : pieces) wanted += piece.iov_len;
-  if (wanted == 0 && end == End::kNo) return {0, 0};
+  if (wanted == 0 && end == End::kMore) return {0, 0};
   pieces_ = pieces;
   piece_at_ = 0;
   left_ = wanted;
-  ends_ = end == End::kYes;
+  ends_ = end == End::kLast;
   session_->sendData(*this);
   const size_t taken = wanted - std::exchange(left_, 0);
   pieces_ = {};
   if (is_failed_) return {taken, taken ? EAGAIN : ECONNRESET};
-  const bool is_whole = taken == wanted && (end == End::kNo || local_ended_);
+  const bool is_whole = taken == wanted && (end == End::kMore || local_ended_);
   ends_ = false;
   if (is_whole) return {taken, 0};
   may_write_ = false;
@@ -139,7 +139,7 @@ bool H2Stream::endHead(End end) {
     case H2Head::Kind::kResponse:
       if (heads_.size() >= kHeadsWaiting) return false;
       // One past its bounds ends the heads too: nobody goes on after it.
-      has_final_head_ = arriving_->status() >= 200 || arriving_->failure() || end == End::kYes;
+      has_final_head_ = arriving_->status() >= 200 || arriving_->failure() || end == End::kLast;
       heads_.push_back(std::move(arriving_));
       break;
     case H2Head::Kind::kTrailers:
@@ -147,7 +147,7 @@ bool H2Stream::endHead(End end) {
       trailer_fields_ = trailers_->trailers();
       break;
   }
-  if (end == End::kYes) {
+  if (end == End::kLast) {
     endReading();
   } else {
     wakeReader();
@@ -204,7 +204,7 @@ H2Codec::Grant H2Stream::grant(size_t most, size_t room) {
     return {};
   }
   const size_t bytes = std::min({most, left_, room});
-  return {true, bytes, bytes == left_ && ends_ ? End::kYes : End::kNo};
+  return {true, bytes, bytes == left_ && ends_ ? End::kLast : End::kMore};
 }
 
 void H2Stream::takePieces(std::string& out, size_t bytes) {

@@ -58,12 +58,12 @@ class H2Stream final : public net::Stream {
   // Ends the stream. Nothing may be left unwritten.
   Result<void> sendTrailers(std::span<const HeadField> fields);
   // Like write(), and when all of it fits the stream ends with it. With EAGAIN the rest is to be given again.
-  net::IoResult writeLast(std::span<const iovec> pieces) { return put(pieces, End::kYes); }
+  net::IoResult writeLast(std::span<const iovec> pieces) { return put(pieces, End::kLast); }
 
   // A read gives ECONNRESET after a reset, EBADMSG when the trailers are refused.
   net::IoResult read(std::span<char> into) override;
   // Takes what windows and the session's unsent bound allow. Borrowed memory isn't kept.
-  net::IoResult write(std::span<const iovec> pieces) override { return put(pieces, End::kNo); }
+  net::IoResult write(std::span<const iovec> pieces) override { return put(pieces, End::kMore); }
   void shutdownWrite() override;
   void flush() override;
   void resetOnClose() override { closes_with_ = H2Error::kInternal; }

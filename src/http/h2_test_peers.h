@@ -49,9 +49,9 @@ inline std::string readAll(H2Stream& stream) {
   }
 }
 
-inline net::IoResult writeText(H2Stream& stream, std::string_view text, End end = End::kNo) {
+inline net::IoResult writeText(H2Stream& stream, std::string_view text, End end = End::kMore) {
   const iovec piece{const_cast<char*>(text.data()), text.size()};
-  return end == End::kYes ? stream.writeLast({&piece, 1}) : stream.write({&piece, 1});
+  return end == End::kLast ? stream.writeLast({&piece, 1}) : stream.write({&piece, 1});
 }
 
 // A client and a server over memory.
@@ -65,7 +65,7 @@ struct H2Pair {
     loop.settle();
   }
   // A request that has arrived; the server's side of it is the owner's last.
-  std::unique_ptr<H2Stream> ask(const std::vector<HeadField>& fields = kGet, End end = End::kYes) {
+  std::unique_ptr<H2Stream> ask(const std::vector<HeadField>& fields = kGet, End end = End::kLast) {
     std::unique_ptr<H2Stream> stream = client->openStream();
     EXPECT_TRUE(stream && stream->sendHead(fields, end));
     loop.settle();
@@ -91,12 +91,12 @@ struct H2Raw {
     session->start();
     if (role == H2Session::Role::kServer) say(std::string(frames::kPreface));
     say(frames::settings() + frames::settingsAck());
-    if (role == H2Session::Role::kClient) open(End::kNo);
+    if (role == H2Session::Role::kClient) open(End::kMore);
     heard();
   }
   void say(std::string_view bytes) {
     far->put(bytes);
-    loop.settle();
+    loop.advance(Duration(0));  // with the turns that a session takes for much at once
   }
   H2Stream& open(End end) {
     owner.requests.push_back(session->openStream());

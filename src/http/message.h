@@ -18,6 +18,9 @@ bool isIdempotent(Method method);
 // How the end of a body is found. kStream: the transport says, as each HTTP/2 stream does; its trailers come with it.
 enum class Framing : uint8_t { kNone, kLength, kChunked, kUntilClose, kStream };
 
+// Whether what is sent is the last of its message.
+enum class End : uint8_t { kMore, kLast };
+
 struct BodyPlan {
   Framing framing = Framing::kNone;
   uint64_t length = 0;           // of kLength; of kStream when it was announced

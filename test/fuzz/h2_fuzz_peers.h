@@ -42,7 +42,7 @@ class Peer final : public http::H2Session::Owner {
     std::tie(near_, far_) = net::MemoryStream::pair(loop_, 1 << 20);
     session_.emplace(role, *near_, scratch_, smallBounds(), *this);
     session_->start();
-    loop_.settle();
+    loop_.advance(Duration(0));
     if (role == http::H2Session::Role::kClient) {
       while (streams_.size() < 4 && open()) {
       }
@@ -51,7 +51,7 @@ class Peer final : public http::H2Session::Owner {
 
   void say(std::string_view bytes) {
     far_->put(bytes);
-    loop_.settle();
+    loop_.advance(Duration(0));
     far_->take();
     require(session_->unsent() < 256 << 10);
     require(session_->activeStreams() <= 16);
@@ -79,10 +79,10 @@ class Peer final : public http::H2Session::Owner {
         streams_.pop_back();
         break;
       case 1:
-        respond(*stream, http::End::kYes);
+        respond(*stream, http::End::kLast);
         break;
       case 2:
-        respond(*stream, http::End::kNo);
+        respond(*stream, http::End::kMore);
         break;
       case 3:
         stream->shutdownWrite();
@@ -97,12 +97,12 @@ class Peer final : public http::H2Session::Owner {
         read(*stream);
         break;
     }
-    loop_.settle();
+    loop_.advance(Duration(0));
   }
   void end() {
     loop_.advance(std::chrono::minutes(2));
     streams_.clear();
-    loop_.settle();
+    loop_.advance(Duration(0));
     require(session_->isIdle());
   }
 
@@ -112,17 +112,17 @@ class Peer final : public http::H2Session::Owner {
     if (!stream) return false;
     const std::array<http::HeadField, 4> head{
         {{":method", "POST"}, {":scheme", "http"}, {":authority", "a"}, {":path", "/"}}};
-    if (stream->sendHead(head, http::End::kNo)) streams_.push_back(std::move(stream));
+    if (stream->sendHead(head, http::End::kMore)) streams_.push_back(std::move(stream));
     return true;
   }
   void respond(http::H2Stream& stream, http::End end) {
     if (!stream.hasSentHead()) {
       const std::array<http::HeadField, 1> head{{{":status", "200"}}};
-      if (!stream.sendHead(head, http::End::kNo)) return;
+      if (!stream.sendHead(head, http::End::kMore)) return;
     }
     std::string body(3000, 'x');
     const iovec piece{body.data(), body.size()};
-    end == http::End::kYes ? stream.writeLast({&piece, 1}) : stream.write({&piece, 1});
+    end == http::End::kLast ? stream.writeLast({&piece, 1}) : stream.write({&piece, 1});
   }
   void read(http::H2Stream& stream) {
     while (const http::RawResponse* response = stream.takeResponse()) {

@@ -76,13 +76,13 @@ class Play {
         open(argument);
         break;
       case 1:
-        loop_.settle();
+        loop_.advance(Duration(0));
         break;
       case 2:
-        if (H2Stream* stream = pick(side, argument)) write(side, *stream, size_t{argument} * 37, End::kNo);
+        if (H2Stream* stream = pick(side, argument)) write(side, *stream, size_t{argument} * 37, End::kMore);
         break;
       case 3:
-        if (H2Stream* stream = pick(side, argument)) write(side, *stream, argument, End::kYes);
+        if (H2Stream* stream = pick(side, argument)) write(side, *stream, argument, End::kLast);
         break;
       case 4:
         if (H2Stream* stream = pick(side, argument)) read(side, *stream);
@@ -105,7 +105,7 @@ class Play {
   void end() {
     size_t before = 1;
     for (int quiet = 0; quiet < 3;) {
-      loop_.settle();
+      loop_.advance(Duration(0));
       for (Side* side : {&client_, &server_}) {
         for (auto& [id, stream] : side->streams) read(*side, *stream);
       }
@@ -113,7 +113,7 @@ class Play {
       quiet = now == before ? quiet + 1 : 0;
       before = now;
     }
-    loop_.settle();
+    loop_.advance(Duration(0));
     for (Side* side : {&client_, &server_}) {
       const http::H2End end = side->session->endReason();
       require(end == http::H2End::kNot || end == http::H2End::kDone || end == http::H2End::kPeerClosed);
@@ -146,23 +146,23 @@ class Play {
                                                {":authority", "shop"},
                                                {":path", path},
                                                {"user-agent", agent, argument % 2 == 0}}};
-    if (!stream->sendHead(head, End::kNo)) return;
+    if (!stream->sendHead(head, End::kMore)) return;
     const int32_t id = stream->id();
     client_.streams.emplace(id, std::move(stream));
   }
   bool begin(Side& side, H2Stream& stream) {
     if (stream.hasSentHead()) return true;
     const std::array<http::HeadField, 1> head{{{":status", "200"}}};
-    return stream.sendHead(head, End::kNo).has_value();
+    return stream.sendHead(head, End::kMore).has_value();
   }
   void write(Side& side, H2Stream& stream, size_t bytes, End end) {
     Talk& talk = (*side.says)[stream.id()];
     if (!begin(side, stream) || talk.has_ended) return;
     std::string body(bytes, static_cast<char>('A' + talk.said.size() % 26));
     const iovec piece{body.data(), body.size()};
-    const net::IoResult written = end == End::kYes ? stream.writeLast({&piece, 1}) : stream.write({&piece, 1});
+    const net::IoResult written = end == End::kLast ? stream.writeLast({&piece, 1}) : stream.write({&piece, 1});
     talk.said += body.substr(0, written.bytes);
-    if (end == End::kYes && written.error == 0) talk.has_ended = true;
+    if (end == End::kLast && written.error == 0) talk.has_ended = true;
     if (!written.error) require(written.bytes == bytes);
   }
   void trail(Side& side, H2Stream& stream) {

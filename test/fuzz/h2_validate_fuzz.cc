@@ -87,7 +87,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const std::string_view name = cut(bytes);
     goes_on = head.add(name, cut(bytes));
   }
-  head.finish(flags & 4 ? http::End::kYes : http::End::kNo);
+  head.finish(flags & 4 ? http::End::kLast : http::End::kMore);
   if (head.failure()) return 0;
   is_request ? checkRequest(head.request()) : checkResponse(head.response());
   return 0;
