@@ -67,5 +67,18 @@ TEST(BodyDecoder, NoBodyTakesNothing) {
   EXPECT_EQ(decodeInSteps({Framing::kNone, 0}, "GET", 1), "|0|end");
 }
 
+TEST(BodyDecoder, AStreamGivesNothingButPayloadUntilItsEnd) {
+  BodyDecoder decoder({Framing::kStream, 5, true}, {});
+  std::string bytes = "0\r\n";
+  const auto step = decoder.decode(bytes);
+  ASSERT_TRUE(step);
+  EXPECT_EQ(step->payload, 3u);
+  EXPECT_EQ(decoder.remaining(), 2u);
+  EXPECT_FALSE(decoder.isEnded());
+  EXPECT_TRUE(decoder.endsWithStream());
+  decoder.markEnded();
+  EXPECT_TRUE(decoder.isEnded());
+}
+
 }  // namespace
 }  // namespace remora::http

@@ -69,7 +69,7 @@ class H2Codec {
   class Events {
    public:
     // Each frame's first bytes, before anything is made of it.
-    virtual void onFrame(H2Frame type, size_t length) = 0;
+    virtual void onFrame(H2Frame type, int32_t id) = 0;
     // A head begins: a request, for which the stream to keep is returned (null refuses it), or a later head of
     // `stream`.
     virtual H2Stream* onRequestBegin(int32_t id) = 0;
@@ -123,6 +123,7 @@ class H2Codec {
   uint32_t peerStreamsMost() const;
   bool peerAllowsExtendedConnect() const;
   bool hasStreamIds() const;
+  bool knowsStream(int32_t id) const;   // it is open, or was lately
   bool hasPeerEnded(int32_t id) const;  // its side of that stream
   bool hasOutput() const;
   bool isFinished() const;  // nothing more is to be read or sent

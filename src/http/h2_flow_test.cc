@@ -130,6 +130,17 @@ TEST(H2Flow, TwoWhoSendEachOtherMuchDoNotWaitForEachOther) {
   EXPECT_EQ(got, 2 * body.size());
 }
 
+TEST(H2Flow, OneWhoSendsMuchLeavesTheTurnToOthers) {
+  H2Raw raw(kServerRole);
+  std::string pings;
+  for (int i = 0; i < 6000; ++i) pings += frames::frame(static_cast<H2Frame>(0x42), 0, 0, "12345678");
+  raw.far->put(pings + raw.hpack.head(1, kRawGet));
+  raw.loop.settle();
+  EXPECT_TRUE(raw.owner.requests.empty()) << "so much isn't read in one turn";
+  raw.loop.advance(Duration(0));
+  EXPECT_EQ(raw.owner.requests.size(), 1u);
+}
+
 TEST(H2Flow, PiecesAreWrittenInTheirOrder) {
   H2Pair pair;
   auto stream = pair.ask(kPost, End::kMore);

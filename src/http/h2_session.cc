@@ -13,7 +13,7 @@ namespace {
 // RFC 9113 section 6.5.3 leaves the time open.
 constexpr Duration kSettingsAckTimeout = std::chrono::seconds(10);
 
-// After so many the loop's other work has its turn.
+// After so many the loop looks after everybody else.
 constexpr int kReadsPerTurn = 4;
 
 // Kept between turns while streams run.
@@ -79,8 +79,7 @@ void H2Session::start(std::string_view first) {
   schedule();
 }
 
-// --- the turn
-// ---------------------------------------------------------------------------------------------------------
+// --- the turn --------------------------------------------------------------------------------------------------------
 
 // Input and output take turns, so that what the input set going is written with what answers it: the woken streams run
 // between the two.
@@ -114,7 +113,7 @@ void H2Session::run() {
 // Bodies fill no more than the bound, so what is beyond it are answers to what was read. Were bodies to stop the
 // reading, two of these sessions that send each other much would wait for each other for ever.
 bool H2Session::mayTakeInput() const {
-  return transport_.mayRead() && unsent() < 2 * bounds_.http2.unsent.count;
+  return !rests_ && transport_.mayRead() && unsent() < 2 * bounds_.http2.unsent.count;
 }
 
 void H2Session::takeInput() {
@@ -125,6 +124,14 @@ void H2Session::takeInput() {
     if (read.isEnd()) return die(H2End::kPeerClosed);
     feed({scratch_.data(), read.bytes});
   }
+  if (isEnded() || !transport_.mayRead()) return;
+  rests_ = true;
+  loop().timers().arm(rest_timer_, Deadline::at(loop().now()));  // until the next turn
+}
+
+void H2Session::onRested() {
+  rests_ = false;
+  loop().post(*this);
 }
 
 void H2Session::feed(std::string_view bytes) {
@@ -168,6 +175,7 @@ void H2Session::flush() {
 }
 
 void H2Session::sendOut() {
+  if (is_unheard_) out_at_ = out_.size();
   while (out_at_ < out_.size() && !isEnded()) {
     const iovec piece{out_.data() + out_at_, out_.size() - out_at_};
     const net::IoResult sent = transport_.write({&piece, 1});
@@ -178,7 +186,12 @@ void H2Session::sendOut() {
       room_.start(*this);
       break;
     }
-    if (sent.error) return die(H2End::kPeerReset);
+    if (sent.error) {
+      // What has arrived is read still: a server may have answered and closed.
+      if (!transport_.mayRead()) return die(H2End::kPeerReset);
+      is_unheard_ = true;
+      out_at_ = out_.size();
+    }
   }
   if (out_at_ == out_.size()) {
     if (out_.capacity() > kOutKept || isIdle()) out_ = {};
@@ -343,6 +356,7 @@ void H2Session::forget(H2Stream& stream) {
   giveHead(std::move(stream.trailers_));
   for (auto& head : stream.heads_) giveHead(std::move(head));
   if (isEnded()) return;
+  if (isIdle() && spare_heads_.size() > 1) spare_heads_.resize(1);
   if (stream.id_) codec_.consume(stream.id_, stream.inbox_.size() - stream.inbox_at_);
   if (stream.id_ && !stream.is_closed_) {
     codec_.disown(stream.id_);

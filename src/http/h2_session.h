@@ -6,6 +6,7 @@
 // and ends. A peer that reads nothing isn't read from.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -125,7 +126,7 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
   void giveHead(std::unique_ptr<H2Head> head);
 
   // What the codec tells.
-  void onFrame(H2Frame type, size_t length) override;
+  void onFrame(H2Frame type, int32_t id) override;
   H2Stream* onRequestBegin(int32_t id) override;
   void onHeadBegin(H2Stream& stream) override;
   bool onField(H2Stream& stream, std::string_view name, std::string_view value) override;
@@ -161,9 +162,11 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
   void die(H2End end);
   void calmDown();
   void countReset();
+  bool isLate(int32_t id) const;
   void onSettingsLate();
   void onPingTime();
   void onHeadLate();
+  void onRested();
 
   net::Stream& transport_;
   std::span<char> scratch_;
@@ -184,7 +187,9 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
   bool settings_heard_ = false;
   bool is_flood_ = false;
   bool has_stalled_ = false;
+  bool is_unheard_ = false;  // the transport takes nothing any more
   bool output_due_ = false;
+  bool rests_ = false;  // it has read enough for this turn
   bool changed_ = false;
   bool awaits_ping_ = false;
   uint32_t last_error_sent_ = 0;  // of a GOAWAY
@@ -194,12 +199,17 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
   uint32_t goaway_ping_ = 0;  // when so many are answered, the peer has heard of the GOAWAY
   Instant last_frame_;
   Instant ping_sent_;
+  int32_t last_request_ = 0;                // the highest id that a client opened
+  std::array<int32_t, 64> reset_lately_{};  // by us: what the client had sent by then is no fault
+  size_t reset_at_ = 0;                     // the oldest of them
+  int32_t forgotten_ = 0;                   // the highest id that isn't among them any more
   FadingCount resets_;
   FadingCount control_frames_;
   H2Counts counts_;
   loop::MemberTimer<H2Session, &H2Session::onSettingsLate> settings_timer_{*this};
   loop::MemberTimer<H2Session, &H2Session::onPingTime> ping_timer_{*this};
   loop::MemberTimer<H2Session, &H2Session::onHeadLate> head_timer_{*this};
+  loop::MemberTimer<H2Session, &H2Session::onRested> rest_timer_{*this};
 };
 
 }  // namespace remora::http

@@ -1,5 +1,6 @@
 // What the codec tells a session, and what of it is too much.
 #include <algorithm>
+#include <utility>
 
 #include "http/h2_session.h"
 
@@ -17,17 +18,30 @@ constexpr size_t kStreamsInDying = 2;
 
 }  // namespace
 
-void H2Session::onFrame(H2Frame type, size_t length) {
+void H2Session::onFrame(H2Frame type, int32_t id) {
   ++counts_.frames;
   last_frame_ = loop().now();
-  if (type == H2Frame::kData || type == H2Frame::kHeaders) return;  // bounded by flow control and by streams
+  if (type == H2Frame::kData || type == H2Frame::kHeaders) {  // bounded by flow control and by streams
+    if (!isLate(id)) return;
+    ++counts_.glitches;
+    codec_.terminate(H2Error::kStreamClosed);
+    return;
+  }
   control_frames_.add(last_frame_);
   const auto extra = static_cast<uint32_t>(std::min<size_t>(streams_.size(), UINT16_MAX)) * kControlPerStream;
   if (control_frames_.isOver(last_frame_, extra)) calmDown();
 }
 
+// A message on a stream that the client itself has ended long ago, or left out (RFC 9113 sections 5.1 and 5.1.1). The
+// library would skip it.
+bool H2Session::isLate(int32_t id) const {
+  return role_ == Role::kServer && id != 0 && id <= last_request_ && id > forgotten_ && !codec_.knowsStream(id) &&
+         std::ranges::find(reset_lately_, id) == reset_lately_.end();
+}
+
 H2Stream* H2Session::onRequestBegin(int32_t id) {
   ++counts_.streams;
+  last_request_ = id;
   if (is_flood_ || streams_.size() >= kStreamsInDying * std::max<size_t>(bounds_.http2.streams, 1)) return nullptr;
   std::unique_ptr<H2Stream> stream(new H2Stream(*this));
   H2Stream* const made = stream.get();
@@ -113,10 +127,14 @@ void H2Session::onGoAway() {
 
 void H2Session::onSent(H2Frame type, int32_t id, size_t length, uint32_t code) {
   if (type == H2Frame::kGoAway) last_error_sent_ = code;
-  if (type == H2Frame::kReset && id != own_reset_) {
-    ++counts_.resets_forced;
-    ++counts_.glitches;
-    countReset();
+  if (type == H2Frame::kReset) {
+    int32_t& oldest = reset_lately_[reset_at_++ % reset_lately_.size()];
+    forgotten_ = std::max(forgotten_, std::exchange(oldest, id));
+    if (id != own_reset_) {
+      ++counts_.resets_forced;
+      ++counts_.glitches;
+      countReset();
+    }
   }
   const bool is_message = type == H2Frame::kHeaders || (type == H2Frame::kData && length > 0);
   if (is_message) control_frames_.forgive(loop().now(), kForgivenPerFrame);

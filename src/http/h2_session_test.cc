@@ -305,6 +305,33 @@ TEST(H2Resets, AnEndThatTheWindowHeldBackFollowsItsDestroyedStream) {
   EXPECT_EQ(writeText(*stream, "x").error, ECONNRESET) << "the rest of the request is for nobody";
 }
 
+TEST(H2Resets, WhatAClientSendsOnAStreamThatItEndedEndsTheSession) {
+  for (const bool is_data : {false, true}) {
+    H2Raw raw(kServerRole);
+    raw.say(raw.hpack.head(1, kRawGet));
+    ASSERT_TRUE(raw.owner.requests[0]->sendHead(kOk, End::kLast));
+    raw.owner.requests.clear();
+    raw.loop.settle();
+    raw.say(is_data ? frames::data(1, "x") : raw.hpack.head(1, kRawGet));
+    EXPECT_EQ(raw.session->endReason(), H2End::kBadPeer);
+    EXPECT_EQ(raw.goAwayError(), static_cast<int64_t>(H2Error::kStreamClosed));
+  }
+}
+
+TEST(H2Resets, WhatWasUnderWayToAStreamThatWeResetIsSkipped) {
+  H2Raw raw(kServerRole);
+  for (int32_t id = 1; id < 400; id += 2) {
+    raw.say(raw.hpack.head(id, kRawPost, 0));
+    ASSERT_TRUE(raw.owner.requests.at(0)->sendHead(kOk, End::kLast));
+    raw.owner.requests.clear();
+    raw.loop.settle();
+    raw.heard();
+    raw.say(frames::data(id, "late") + raw.hpack.head(id, {{"x-sum", "1"}}));
+  }
+  raw.say(frames::data(1, "very late"));
+  EXPECT_FALSE(raw.session->isEnded());
+}
+
 TEST(H2Resets, TheTransportsEndFailsEveryStream) {
   H2Pair pair;
   auto first = pair.ask();
@@ -320,6 +347,17 @@ TEST(H2Resets, TheTransportsEndFailsEveryStream) {
   EXPECT_EQ(readAll(*first), "!");
   EXPECT_EQ(writeText(*second, "x").error, ECONNRESET);
   EXPECT_EQ(pair.client->openStream(), nullptr);
+}
+
+TEST(H2Resets, WhatArrivedBeforeTheTransportBrokeIsRead) {
+  H2Raw raw(kClientRole);
+  raw.far->put(raw.hpack.head(1, {{":status", "200"}}, 0) + frames::data(1, "hi", frames::kEndStream));
+  raw.far.reset();
+  EXPECT_EQ(writeText(*raw.owner.requests[0], "more").bytes, 4u);
+  raw.loop.settle();
+  EXPECT_TRUE(raw.session->isEnded());
+  ASSERT_TRUE(raw.owner.requests[0]->takeResponse());
+  EXPECT_EQ(readAll(*raw.owner.requests[0]), "hi$");
 }
 
 TEST(H2Resets, StreamsOutliveTheirSession) {

@@ -42,7 +42,7 @@ class Peer final : public http::H2Session::Owner {
     std::tie(near_, far_) = net::MemoryStream::pair(loop_, 1 << 20);
     session_.emplace(role, *near_, scratch_, smallBounds(), *this);
     session_->start();
-    loop_.settle();
+    loop_.advance(Duration(0));
     if (role == http::H2Session::Role::kClient) {
       while (streams_.size() < 4 && open()) {
       }
@@ -51,7 +51,7 @@ class Peer final : public http::H2Session::Owner {
 
   void say(std::string_view bytes) {
     far_->put(bytes);
-    loop_.settle();
+    loop_.advance(Duration(0));
     far_->take();
     require(session_->unsent() < 256 << 10);
     require(session_->activeStreams() <= 16);
@@ -97,12 +97,12 @@ class Peer final : public http::H2Session::Owner {
         read(*stream);
         break;
     }
-    loop_.settle();
+    loop_.advance(Duration(0));
   }
   void end() {
     loop_.advance(std::chrono::minutes(2));
     streams_.clear();
-    loop_.settle();
+    loop_.advance(Duration(0));
     require(session_->isIdle());
   }
 

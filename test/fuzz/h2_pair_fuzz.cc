@@ -76,7 +76,7 @@ class Play {
         open(argument);
         break;
       case 1:
-        loop_.settle();
+        loop_.advance(Duration(0));
         break;
       case 2:
         if (H2Stream* stream = pick(side, argument)) write(side, *stream, size_t{argument} * 37, End::kMore);
@@ -105,7 +105,7 @@ class Play {
   void end() {
     size_t before = 1;
     for (int quiet = 0; quiet < 3;) {
-      loop_.settle();
+      loop_.advance(Duration(0));
       for (Side* side : {&client_, &server_}) {
         for (auto& [id, stream] : side->streams) read(*side, *stream);
       }
@@ -113,7 +113,7 @@ class Play {
       quiet = now == before ? quiet + 1 : 0;
       before = now;
     }
-    loop_.settle();
+    loop_.advance(Duration(0));
     for (Side* side : {&client_, &server_}) {
       const http::H2End end = side->session->endReason();
       require(end == http::H2End::kNot || end == http::H2End::kDone || end == http::H2End::kPeerClosed);
