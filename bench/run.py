@@ -2,12 +2,17 @@
 """CPU time a request, memory, start-up and reloads of remora beside its peers, on one machine.
 
 All proxies of a scenario run at once and are measured in turns, so that what the machine does beside it hits all of
-them alike. `ratio` is the median over the rounds of a proxy's CPU time by that of l4epoll, a byte relay, in the same
-round; its interval holds the true median with the chance in brackets. docs/benchmarks.md tells how to read it.
+them alike. `/l4epoll` is the median over the rounds of a proxy's CPU time by that of l4epoll, a byte relay, in the same
+round, and `/haproxy` the same by HAProxy's; the interval holds the true median with the chance in brackets.
+docs/benchmarks.md tells how to read it.
 
   ./dev bench                                             every scenario, short
   ./dev bench --scenarios small,16k,1m --rounds 12        what a claim is made from
   ./dev bench --scenarios rate --pin split                wake-ups between CPUs
+  ./dev bench --scenarios tls,tls16k,handshake            TLS 1.3 from callers; `handshake`: a full one each request
+  ./dev bench --scenarios h2,h2_16k,h2h2,h2h2_16k         HTTP/2 from callers, to HTTP/1 and to HTTP/2
+  ./dev bench --scenarios mesh,mesh_h1,mesh_h2            two proxies with mutual TLS between, measured together
+  ./dev bench --scenarios idle,idle_tls,idle_mtls,idle_h2 memory of connections that wait
   ./dev bench --readme                                    the README's table from the last run
 """
 
@@ -18,9 +23,11 @@ import platform
 import sys
 import time
 
+import certificates
 import proxies
 import scenarios
 import tables
+from traffic import TRAFFIC
 
 
 def main():
@@ -52,7 +59,7 @@ def arguments():
     parser.add_argument("--pin", choices=("packed", "split"), default="packed", help=PIN_HELP)
     parser.add_argument("--rate", type=float, default=3000, help="requests a second in `rate`")
     parser.add_argument("--connections", type=int, default=0, help="instead of the scenario's own number")
-    parser.add_argument("--idle-connections", type=int, default=5000)
+    parser.add_argument("--idle-connections", type=int, default=0, help="the same for `idle` and its kin")
     parser.add_argument("--reloads", type=int, default=50)
     parser.add_argument("--json", default="", help="write the results here too")
     parser.add_argument("--from", dest="source", default="", help="print an earlier result instead of measuring")
@@ -78,6 +85,7 @@ def measure_all(options):
         if reason:
             print(f"{name}: left out: {reason}", file=sys.stderr)
             names.remove(name)
+    certificates.make(options.build)
     report = {"machine": machine(), "options": vars(options), "scenarios": {}}
     for scenario in chosen(options.scenarios, scenarios.SCENARIOS, "scenario"):
         results = scenarios.run(scenario, names, options)
@@ -107,7 +115,7 @@ def machine():
 
 
 def print_scenario(name, results, options=None):
-    says = scenarios.TRAFFIC[name].says if name in scenarios.TRAFFIC else ""
+    says = TRAFFIC[name].says if name in TRAFFIC else ""
     how = ""
     if options:
         how = f"pin={options.pin} rounds={options.rounds}x{options.seconds}s"

@@ -9,6 +9,10 @@ import time
 
 import processes
 import proxies
+import talk
+import wires
+from recipe import Place
+from wires import Http, Leg
 
 FIRST_ANSWER_LIMIT = 15  # seconds
 _started = []
@@ -38,39 +42,45 @@ def start(command, cpu, output):
 class Running:
     """A proxy (or, as `direct`, the backend itself) that answers. `with Running(...)` stops it."""
 
-    def __init__(self, name, backend, options):
-        self.name = name
+    inside = None  # no mesh
+
+    def __init__(self, name, backend, options, between=wires.PLAIN, part=""):
+        self.name, self.wires = name, between
         self.process = None
         if name == "direct":
             self.port, self.pids = backend.port, backend.pids
             return
-        folder = os.path.join(options.build, "bench", name)
+        folder = os.path.join(options.build, "bench", name + part)
         os.makedirs(folder, exist_ok=True)
-        place = proxies.Place(free_port(), free_port(), backend.port, folder, options.build)
+        place = Place(free_port(), free_port(), backend.port, folder, options.build, between)
         self.recipe, self.port = proxies.RECIPES[name](place), place.port
         for file, text in self.recipe.files.items():
             with open(place.path(file), "w", encoding="utf-8") as out:
                 out.write(text)
         began = time.monotonic()
         self.process = start(self.recipe.command, options.proxy_cpu, place.path("output.log"))
-        answered = self.wait_for_answer(place.path("output.log"))
+        answered = self.wait_for_answer(place)
         self.start_millis = (answered - began) * 1e3
         self.pids = processes.tree(self.process.pid)
 
-    def wait_for_answer(self, output):
+    def wait_for_answer(self, place):
         """The moment of the first 200. Asks every 0.2 ms: a start takes a few."""
-        limit = time.monotonic() + FIRST_ANSWER_LIMIT
+        limit, why = time.monotonic() + FIRST_ANSWER_LIMIT, ""
         while time.monotonic() < limit and self.process.poll() is None:
             try:
-                with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
-                    connection.sendall(b"GET /s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-                    if connection.recv(100).startswith(b"HTTP/1.1 200"):
-                        return time.monotonic()
-            except OSError:
+                with talk.connect_and_get(self.port, self.wires.down, place.certificates):
+                    return time.monotonic()
+            except OSError as error:
+                why = str(error)
                 time.sleep(0.0002)
-        with open(output, encoding="utf-8", errors="replace") as file:
+        with open(place.path("output.log"), encoding="utf-8", errors="replace") as file:
             said = file.read()[-2000:]
-        raise SystemExit(f"{self.name} gave no 200 on port {self.port} within {FIRST_ANSWER_LIMIT} s\n{said}")
+        stop(self.process)
+        raise SystemExit(f"{self.name} gave no 200 on port {self.port}: {why}\n{said}")
+
+    def all_pids(self):
+        """Now: a reload or a load may have started more."""
+        return processes.tree(self.process.pid) if self.process else self.pids
 
     def reload(self):
         self.process.send_signal(self.recipe.reload_signal)
@@ -83,10 +93,37 @@ class Running:
             stop(self.process)
 
 
+class Mesh:
+    """Two proxies of one kind, the caller's and the called one's, measured together."""
+
+    def __init__(self, name, backend, options, inside):
+        callers, called = wires.mesh(inside)
+        self.name, self.wires, self.inside = name, wires.PLAIN, inside
+        self.called = Running(name, backend, options, called, "-called")
+        try:
+            self.caller = Running(name, self.called, options, callers, "-caller")
+        except BaseException:
+            stop(self.called.process)
+            raise
+        self.port = self.caller.port
+
+    def all_pids(self):
+        return self.caller.all_pids() + self.called.all_pids()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        stop(self.caller.process)
+        stop(self.called.process)
+
+
 class Backend:
-    def __init__(self, options):
+    """The application: HTTP/1, or HTTP/2 by prior knowledge."""
+
+    def __init__(self, options, leg=Leg()):
         self.port = free_port()
-        program = os.path.join(options.build, "backend")
+        program = os.path.join(options.build, "h2backend" if leg.http is Http.TWO else "backend")
         output = os.path.join(options.build, "bench", "backend.log")
         self.process = start([program, str(self.port)], options.client_cpu, output)
         self.pids = [self.process.pid]

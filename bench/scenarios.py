@@ -2,47 +2,21 @@
 proxy is measured once before any is measured again, and each round begins with the next proxy."""
 
 import contextlib
-import os
 import re
 import shutil
-import socket
 import subprocess
 import threading
 import time
-from dataclasses import dataclass
 
+import certificates
 import load
+import proof
 import processes
-from running import Backend, Running
-
-
-@dataclass
-class Traffic:
-    """A stream of requests whose CPU cost is measured."""
-
-    path: str
-    connections: int
-    open_loop: bool = False
-    close: bool = False
-    says: str = ""
-
-
-TRAFFIC = {
-    "small": Traffic("/s", 64, says="128-byte answers, as fast as they come"),
-    "16k": Traffic("/m", 64, says="16 KiB answers"),
-    "1m": Traffic("/l", 16, says="1 MiB answers"),
-    "rate": Traffic("/s", 32, open_loop=True, says="128-byte answers at a fixed rate, Poisson arrivals"),
-    "close": Traffic("/s", 16, close=True, says="a connection for each request"),
-}
-
-
-def run_load(traffic, port, seconds, options):
-    if traffic.open_loop:
-        program = os.path.join(options.build, "fixrate")
-        rate = options.rate
-        return load.fixrate(program, port, traffic.path, traffic.connections, rate, seconds, options.client_cpu)
-    connections = options.connections or traffic.connections
-    return load.wrk(port, traffic.path, connections, seconds, options.client_cpu, traffic.close)
+import talk
+import wires
+from proxies import can_speak
+from running import Backend, Mesh, Running
+from traffic import TRAFFIC, run_load
 
 
 def rotated(items, by):
@@ -51,11 +25,15 @@ def rotated(items, by):
 
 
 def traffic_rounds(name, names, options):
-    traffic, rows = TRAFFIC[name], {proxy: [] for proxy in names}
-    with Backend(options) as backend, contextlib.ExitStack() as stack:
-        running = [stack.enter_context(Running(proxy, backend, options)) for proxy in names]
+    traffic = TRAFFIC[name]
+    with Backend(options, traffic.wires.up) as backend, contextlib.ExitStack() as stack:
+        running = [stack.enter_context(proxy) for proxy in started(traffic, names, backend, options)]
+        rows = {proxy.name: [] for proxy in running}
         for proxy in running:
-            run_load(traffic, proxy.port, options.warm_up, options)
+            proof.check(proxy, options)
+            if traffic.close:
+                proof.check_closes(proxy, options)
+            proof.check_answers(proxy, run_load(traffic, proxy.port, options.warm_up, options))
         for number in range(options.rounds):
             for proxy in rotated(running, number):
                 rows[proxy.name].append(measure(traffic, proxy, options))
@@ -66,8 +44,17 @@ def traffic_rounds(name, names, options):
     return rows
 
 
+def started(traffic, names, backend, options):
+    """Those of the proxies that can do it, one after the other."""
+    for name in names:
+        if traffic.inside is None and can_speak(name, traffic.wires):
+            yield Running(name, backend, options, traffic.wires)
+        elif traffic.inside is not None and can_speak(name, wires.mesh(traffic.inside)[0]):
+            yield Mesh(name, backend, options, traffic.inside)
+
+
 def measure(traffic, proxy, options):
-    pids = processes.tree(proxy.process.pid) if proxy.process else proxy.pids
+    pids = proxy.all_pids()
     cpu, split = processes.cpu_micros(pids), processes.user_and_system_micros(pids)
     switched, began = processes.switches(pids), time.monotonic()
     answers = run_load(traffic, proxy.port, options.seconds, options)
@@ -94,7 +81,7 @@ def measure(traffic, proxy, options):
 
 def calls_a_request(traffic, proxy, options):
     """System calls a request, in a short run of its own because counting slows what it counts. None: can't count."""
-    pids = ",".join(map(str, processes.tree(proxy.process.pid) if proxy.process else proxy.pids))
+    pids = ",".join(map(str, proxy.all_pids()))
     counters = (
         (["perf", "stat", "-x,", "-e", "raw_syscalls:sys_enter", "-p", pids], r"^(\d+),"),
         (["strace", "-c", "-f", "-q", *(f"-p{pid}" for pid in pids.split(","))], r"^100\.00\s+\S+\s+\S*\s+(\d+)\s"),
@@ -129,27 +116,42 @@ def start_rounds(names, options):
     return rows
 
 
-def idle_rounds(names, options):
-    """Memory and CPU with connections that had one exchange each and then wait."""
-    rows = {name: [] for name in names if name != "direct"}
+# Connections that had one exchange each and then wait: how many, and what they speak.
+IDLE = {
+    "idle": (5000, wires.PLAIN),
+    "idle_tls": (1000, wires.TLS),
+    "idle_mtls": (1000, wires.MUTUAL),
+    "idle_h2": (1000, wires.H2),
+}
+
+
+def idle_rounds(scenario, names, options):
+    """Memory and CPU with connections that wait."""
+    count, between = IDLE[scenario]
+    rows = {name: [] for name in names if name != "direct" and can_speak(name, between)}
     with Backend(options) as backend:
         for name in rows:
-            with Running(name, backend, options) as proxy:
-                rows[name].append(idle(proxy, options.idle_connections))
+            with Running(name, backend, options, between) as proxy:
+                proof.check(proxy, options)
+                rows[name].append(idle(proxy, options.idle_connections or count, certificates.of(options.build)))
     return rows
 
 
-def idle(proxy, count):
+def idle(proxy, count, files):
+    def connect_and_get():
+        return talk.connect_and_get(proxy.port, proxy.wires.down, files)
+
     # One exchange first, so that what is allocated once isn't counted as a connection's.
-    with connect_and_get(proxy.port):
+    with connect_and_get():
         time.sleep(0.5)
     time.sleep(0.5)
     before = processes.memory_kib(proxy.pids)[1]
     switched, began = processes.switches(proxy.pids), time.monotonic()
     time.sleep(3)
     alone = (processes.switches(proxy.pids) - switched) / (time.monotonic() - began)
-    connections = [connect_and_get(proxy.port) for _ in range(count)]
+    connections = [connect_and_get() for _ in range(count)]
     time.sleep(1.5)
+    proof.check_open(proxy, connections)
     during = processes.memory_kib(proxy.pids)[1]
     cpu, switched, began = processes.cpu_micros(proxy.pids), processes.switches(proxy.pids), time.monotonic()
     time.sleep(3)
@@ -168,13 +170,6 @@ def idle(proxy, count):
         "wakeups_a_second": woken,
         "wakeups_a_second_alone": alone,
     }
-
-
-def connect_and_get(port):
-    connection = socket.create_connection(("127.0.0.1", port))
-    connection.sendall(b"GET /s HTTP/1.1\r\nHost: x\r\n\r\n")
-    connection.recv(4096)
-    return connection
 
 
 def reload_rounds(names, options):
@@ -209,10 +204,12 @@ def reload_under_load(proxy, options):
     return {"reloads": options.reloads, "done": answers.done, "errors": answers.errors, "alive": alive}
 
 
-SCENARIOS = [*TRAFFIC, "idle", "start", "reload"]
+SCENARIOS = [*TRAFFIC, *IDLE, "start", "reload"]
 
 
 def run(scenario, names, options):
     if scenario in TRAFFIC:
         return traffic_rounds(scenario, names, options)
-    return {"idle": idle_rounds, "start": start_rounds, "reload": reload_rounds}[scenario](names, options)
+    if scenario in IDLE:
+        return idle_rounds(scenario, names, options)
+    return {"start": start_rounds, "reload": reload_rounds}[scenario](names, options)

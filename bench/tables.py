@@ -3,8 +3,9 @@
 import statistics
 
 from figures import spread, summary
+from traffic import PEER, RELAY, TRAFFIC, reference_of
 
-REFERENCE = "l4epoll"
+IDLE_BESIDE_PEER = ("idle_tls", "idle_mtls", "idle_h2")
 
 
 def median(rows, key):
@@ -18,8 +19,12 @@ def split(rows):
     return sum(row["user_ticks"] for row in rows) / done, sum(row["system_ticks"] for row in rows) / done
 
 
-def cpu_summary(results, name):
-    reference = [row["cpu"] for row in results.get(REFERENCE, [])]
+def shown(value, digits):
+    return "-" if value != value else f"{value:.{digits}f}"  # not a number: nobody told
+
+
+def cpu_summary(results, name, reference_name):
+    reference = [row["cpu"] for row in results.get(reference_name, [])]
     return summary([row["cpu"] for row in results[name]], reference)
 
 
@@ -31,22 +36,25 @@ def interval(figures):
 
 
 def traffic_table(results):
-    heads = ("proxy", "us/req", "min..max", "ratio", "interval", "user", "system", "calls", "rps", "p50 us", "p99 us")
+    references = [name for name in (RELAY, PEER) if name in results]
+    ratios = tuple(head for name in references for head in (f"/{name}", "interval"))
+    heads = ("proxy", "us/req", "min..max") + ratios + ("user", "system", "calls", "rps", "p50 us", "p99 us")
     table = [heads + ("pss KiB", "switches", "errors")]
     for name, rows in results.items():
-        figures = cpu_summary(results, name)
+        figures = spread([row["cpu"] for row in rows])
         user, system = split(rows)
-        ratio, between = interval(figures)
-        row = (name, f"{figures['median']:.2f}", f"{figures['min']:.2f}..{figures['max']:.2f}", ratio, between)
-        row += (f"{user:.2f}", f"{system:.2f}", f"{median(rows, 'calls'):.2f}", f"{median(rows, 'rate'):.0f}")
-        row += (f"{median(rows, 'p50'):.0f}", f"{median(rows, 'p99'):.0f}", f"{median(rows, 'pss'):.0f}")
+        row = (name, f"{figures['median']:.2f}", f"{figures['min']:.2f}..{figures['max']:.2f}")
+        for reference in references:
+            row += interval(cpu_summary(results, name, reference))
+        row += (f"{user:.2f}", f"{system:.2f}", shown(median(rows, "calls"), 2), f"{median(rows, 'rate'):.0f}")
+        row += (shown(median(rows, "p50"), 0), shown(median(rows, "p99"), 0), f"{median(rows, 'pss'):.0f}")
         table.append(row + (f"{median(rows, 'switches'):.3f}", str(sum(r["errors"] for r in rows))))
     return table
 
 
 def start_table(results):
     table = [("proxy", "ms to first 200", "min..max", "ms above l4epoll", "cpu ms", "rss KiB", "pss KiB")]
-    reference = [row["millis"] for row in results.get(REFERENCE, [])]
+    reference = [row["millis"] for row in results.get(RELAY, [])]
     for name, rows in results.items():
         millis = [row["millis"] for row in rows]
         above = [own - other for own, other in zip(millis, reference)]
@@ -74,8 +82,12 @@ def reload_table(results):
 
 
 def table_of(scenario, results):
-    special = {"start": start_table, "idle": idle_table, "reload": reload_table}
-    return special.get(scenario, traffic_table)(results)
+    special = {"start": start_table, "reload": reload_table}
+    return special.get(scenario, idle_table if is_idle(scenario) else traffic_table)(results)
+
+
+def is_idle(scenario):
+    return scenario.split("_")[0] == "idle"
 
 
 def aligned(table):
@@ -89,17 +101,27 @@ def aligned(table):
 
 
 def readme_table(report):
-    """Markdown: a line for each proxy; CPU as ratios to the relay, because those travel between machines."""
-    scenarios = report["scenarios"]
-    traffic = [name for name in scenarios if name not in ("start", "idle", "reload")]
+    """Markdown; CPU as ratios to the relay, or to HAProxy where the relay can't take part, because those travel between
+    machines. The former have a line for each proxy, the latter, of which there are many, one for each scenario."""
+    beside_relay, beside_peer = {}, {}
+    for name, results in report["scenarios"].items():
+        is_new = reference_of(name) == PEER or name in IDLE_BESIDE_PEER
+        (beside_peer if is_new else beside_relay)[name] = results
+    made = [table for table in (relay_table(beside_relay), peer_table(beside_peer)) if table]
+    return "\n\n".join("\n".join(lines) for lines in made)
+
+
+def relay_table(scenarios):
+    if not scenarios:
+        return []
+    traffic = [name for name in scenarios if name in TRAFFIC]
     heads = ["proxy"] + [f"CPU/request, `{name}`" for name in traffic]
     heads += ["system calls"] if traffic else []
     heads += ["bytes an idle connection"] if "idle" in scenarios else []
     heads += ["first answer after"] if "start" in scenarios else []
-    names = list(dict.fromkeys(name for results in scenarios.values() for name in results if name != "direct"))
-    lines = ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) - 1)]
-    for name in names:
-        cells = [name] + [traffic_cell(scenarios[scenario], name) for scenario in traffic]
+    lines = markdown_head(heads)
+    for name in proxies_of(scenarios):
+        cells = [name] + [traffic_cell(scenarios[scenario], name, RELAY) for scenario in traffic]
         if traffic:
             cells.append(f"{median(scenarios[traffic[0]].get(name, []), 'calls'):.1f}")
         if "idle" in scenarios:
@@ -107,12 +129,35 @@ def readme_table(report):
         if "start" in scenarios:
             cells.append(f"{median(scenarios['start'].get(name, []), 'millis'):.0f} ms")
         lines.append("| " + " | ".join(cell.replace("nan", "-") for cell in cells) + " |")
-    return "\n".join(lines)
+    return lines
 
 
-def traffic_cell(results, name):
+def peer_table(scenarios):
+    if not scenarios:
+        return []
+    names = proxies_of(scenarios)
+    lines = markdown_head(["scenario", *names])
+    for scenario, results in scenarios.items():
+        if scenario in TRAFFIC:
+            cells = [traffic_cell(results, name, PEER) for name in names]
+        else:
+            values = [median(results.get(name, []), "bytes") for name in names]
+            cells = [shown(value, 0) + (" bytes" if value == value else "") for value in values]
+        lines.append(f"| `{scenario}` | " + " | ".join(cells) + " |")
+    return lines
+
+
+def proxies_of(scenarios):
+    return list(dict.fromkeys(name for results in scenarios.values() for name in results if name != "direct"))
+
+
+def markdown_head(heads):
+    return ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) - 1)]
+
+
+def traffic_cell(results, name, reference):
     if name not in results:
         return "-"
-    figures = cpu_summary(results, name)
+    figures = cpu_summary(results, name, reference)
     ratio = figures.get("ratio", {}).get("median")
     return f"{figures['median']:.1f} µs" + (f" ({ratio:.2f})" if ratio else "")

@@ -127,6 +127,9 @@ bool Explainer::findListener() {
   record_.inbound = source.direction == model::Direction::kInbound;
   record_.listener = source.name;
   record_.decide(Outcome::kReceived, listener_->rule, 0, {});
+  if (!listener_->routes) {
+    return cannot("listener '" + source.name + "' relays bytes as they are; there are no requests to explain");
+  }
   return true;
 }
 

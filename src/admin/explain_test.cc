@@ -168,5 +168,16 @@ TEST_F(ExplainTest, PrintsTextAndJson) {
   EXPECT_THAT(printExplanationText(ask("/\x1b[31m")), Not(HasSubstr("\x1b")));
 }
 
+TEST_F(ExplainTest, AListenerThatRelaysBytesHasNoRequests) {
+  model::Config config = shopConfig();
+  config.listeners[0].default_chain.http.reset();
+  config.listeners[0].default_chain.tcp = model::TcpOptions{.cluster = "app"};
+  snapshot_ = compileOrDie(std::move(config));
+  const Explanation found = ask("/x", {.listener = "inbound-8080"});
+  EXPECT_EQ(found.verdict, Verdict::kNoQuestion);
+  EXPECT_THAT(found.problem, HasSubstr("relays bytes as they are"));
+  EXPECT_EQ(ask("http://orders/v2/x").listener, "outbound-4140") << "the others are asked as before";
+}
+
 }  // namespace
 }  // namespace remora::admin

@@ -23,6 +23,7 @@ std::string namesOf(const Plans& plans) {
 }
 
 bool isNamedIn(const ListenerPlan& plan, std::string_view hostname) {
+  if (!plan.routes) return false;
   const route::HostKind kind = plan.routes->findHost(hostname).kind;
   return kind == route::HostKind::kExact || kind == route::HostKind::kSuffix;
 }

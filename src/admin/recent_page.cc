@@ -50,10 +50,10 @@ std::string orDash(std::string_view text) {
 
 std::string entryText(const RecentEntry& entry, const snapshot::RuleBook& rules) {
   const RecentExchange& each = entry.exchange;
-  std::string text =
-      fmt::format("{}  {} {} {} {} -> {} {} in {}\n", isoTime(each.start_wall_nanos),
-                  each.inbound ? "inbound" : "outbound", orDash(each.method.view()), orDash(each.host.view()),
-                  orDash(each.target.view()), each.status, tokenOf(each.reason), measuredText(each.duration));
+  std::string text = fmt::format(
+      "{}  {} {} {} {} -> {} {} in {}\n", isoTime(each.start_wall_nanos), each.inbound ? "inbound" : "outbound",
+      each.is_tcp ? "TCP" : orDash(each.method.view()), orDash(each.host.view()), orDash(each.target.view()),
+      each.status, tokenOf(each.reason), measuredText(each.duration));
   if (each.reason != Reason::kOk) {
     const std::string detail = describeDetail(each.reason, each.detail);
     text += fmt::format("  why: {}{}{}\n", rowOf(each.reason).sentence, detail.empty() ? "" : "; ", detail);

@@ -7,7 +7,7 @@
 
 #include "admin/words.h"
 #include "http/h1_body.h"
-#include "http/h1_writer.h"
+#include "http/message_writer.h"
 
 namespace remora::admin {
 namespace {
@@ -216,7 +216,7 @@ loop::Task<void> Session::send(const Page& page, const http::Request* request) {
 }
 
 loop::Task<void> Session::sendAll(std::string head, std::string_view body) {
-  http::H1Writer writer(*stream_, http::Framing::kLength, Failure{Reason::kClientReset});
+  http::MessageWriter writer(*stream_, http::Framing::kLength, Failure{Reason::kClientReset});
   writer.begin(head);
   if (!co_await writer.push({body.data(), body.size()}, http::End::kLast)) {
     co_await writer.drained({.stall = limits_.write_stall, .stalled = Failure{Reason::kClientStalled}});

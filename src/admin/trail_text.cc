@@ -60,6 +60,8 @@ std::string wordsOf(const TrailEntry& entry, const TrailNames& names) {
       return entry.argument ? fmt::format("status {}", entry.argument) : "without an answer";
     case Outcome::kDropped:
       return counted(entry.argument, "decision") + " lost here: the trail was full";
+    case Outcome::kChainChosen:
+      return fmt::format("chain {}", entry.argument);
     case Outcome::kEndpointChosen:
     case Outcome::kCount:
       break;

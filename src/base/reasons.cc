@@ -57,6 +57,7 @@ constexpr std::array kRows = {
   ReasonRow{kResponseTimeout, "response_timeout", 504, 4, kUp, "UT", "response_timeout", "http_response_timeout", "the application sent nothing for the route's idle_timeout"},
   ReasonRow{kExchangeTimeout, "exchange_timeout", 504, 4, kUp, "UT", "request_overall_timeout", "http_response_timeout", "the exchange took longer than the route's timeout"},
   ReasonRow{kUpgradeRefused, "bad_upgrade", 502, 13, kUp, "UPE", "upgrade_failed", "http_upgrade_failed", "the application switched protocols though it wasn't asked to"},
+  ReasonRow{kTcpIdle, "tcp_idle", 0, 4, kUs, "-", "tcp_session_idle_timeout", "", "no byte came in either direction for the TCP connection's idle time"},
   ReasonRow{kOverloaded, "overloaded", 503, 14, kUs, "OM", "overload", "proxy_internal_response", "remora has as many connections as limits.connections allows"},
   ReasonRow{kNoDescriptors, "no_descriptors", 503, 14, kUs, "OM", "overload", "proxy_internal_error", "no file descriptor is left for a connection to the endpoint; raise the process's limit (ulimit -n)"},
   ReasonRow{kPoolFull, "pool_full", 503, 14, kUs, "UO", "upstream_overflow", "connection_limit_reached", "the service has as many connections as it may have"},

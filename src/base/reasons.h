@@ -59,6 +59,8 @@ enum class Reason : uint8_t {
   kResponseTimeout,
   kExchangeTimeout,
   kUpgradeRefused,
+  // Opaque TCP.
+  kTcpIdle,
   // remora itself.
   kOverloaded,
   kNoDescriptors,

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "cli/machine.h"
+#include "control/config_files.h"
 #include "net/descriptor_reserve.h"
 
 namespace remora::cli {
@@ -54,6 +55,7 @@ int Process::run(model::Config config, std::string file) {
   net::reserveDescriptors(descriptors);
   signals_ = std::make_unique<Signals>(loop_, [this](int signal) { onSignal(signal); });
 
+  watchFiles(config);
   Prepared prepared;
   std::vector<std::string> problems;
   if (!prepare(std::move(config), prepared, problems)) {
@@ -65,17 +67,10 @@ int Process::run(model::Config config, std::string file) {
   followClusters(first);
   settleNames();
   publish(std::move(prepared));
-  if (!file_.empty()) {
-    auto watch = net::FileWatch::start(loop_, file_, [this] { reload("the file changed"); });
-    if (watch) {
-      watch_ = std::move(*watch);
-    } else {
-      log_.warn("config", "changes of {} are noticed only on SIGHUP: {}", file_, watch.error());
-    }
-  }
   phase_ = admin::Phase::kServing;
   log_.info("remora", "remora {} serves with {} core(s) and {} descriptors, generation {}", REMORA_VERSION,
             threads_.size(), descriptors, generation_);
+  if (changed_early_) reload("a file changed");
   while (!stopping_) loop_.turn(Deadline::never());
 
   admin_.reset();
@@ -124,7 +119,7 @@ void Process::settleNames() {
 }
 
 bool Process::prepare(model::Config config, Prepared& prepared, std::vector<std::string>& problems) {
-  auto compiled = snapshot::compile(std::move(config), generation_ + 1, rules_);
+  auto compiled = snapshot::compile(std::move(config), generation_ + 1, rules_, &ticket_keys_);
   if (!compiled) {
     for (const route::CompileError& error : compiled.error()) problems.push_back(placeAndProblem(error));
     return false;
@@ -250,6 +245,9 @@ void Process::reload(const char* why) {
   std::vector<std::string> problems;
   for (const control::ConfigError& error : loaded.errors) problems.push_back(control::describe(error));
   Prepared prepared;
+  // Before the files are read: what changes from now on is told. Also those of a configuration that is refused, since
+  // one of them may be what is missing or half-written. Of a text that can't be read nothing is known.
+  if (problems.empty()) watchFiles(loaded.config);
   if (!problems.empty() || !prepare(std::move(loaded.config), prepared, problems)) return refuseReload(problems);
   const model::Config& next = prepared.snapshot->config;
   if (next.admin != snapshot_->config.admin || next.cores != snapshot_->config.cores) {
@@ -262,6 +260,30 @@ void Process::reload(const char* why) {
   ++reloads_.succeeded;
   reloads_.last_error.clear();
   log_.info("config", "reloaded because {}: generation {}", why, generation_);
+}
+
+// The configuration file, and what the configuration depends on.
+void Process::watchFiles(const model::Config& config) {
+  if (file_.empty()) return;
+  std::vector<std::string> files = control::filesOf(config);
+  files.insert(files.begin(), file_);
+  std::expected<void, std::string> followed;
+  if (watch_) {
+    followed = watch_->follow(std::move(files));
+  } else if (auto watch = net::FileWatch::start(loop_, std::move(files), [this] { onFileChange(); })) {
+    watch_ = std::move(*watch);
+  } else {
+    followed = std::unexpected(std::move(watch.error()));
+  }
+  if (!followed) log_.warn("config", "some changes are noticed only on SIGHUP: {}", followed.error());
+}
+
+void Process::onFileChange() {
+  if (phase_ == admin::Phase::kStarting) {
+    changed_early_ = true;
+    return;
+  }
+  reload("a file changed");
 }
 
 void Process::refuseReload(const std::vector<std::string>& problems) {

@@ -29,7 +29,8 @@ class Process final : public admin::Process, loop::TaskOwner, loop::Runnable {
   Process();
   ~Process() override;
 
-  // Serves `config` until it is told to stop; `file` (may be empty) is read again on SIGHUP and when it changes.
+  // Serves `config` until it is told to stop; `file` (may be empty) is read again on SIGHUP and when it changes, or one
+  // of the files that it names does.
   // Returns the exit code.
   int run(model::Config config, std::string file);
 
@@ -58,6 +59,8 @@ class Process final : public admin::Process, loop::TaskOwner, loop::Runnable {
   bool startCores(uint32_t count);
   bool startAdmin(const model::Config& config);
   void settleNames();
+  void watchFiles(const model::Config& config);
+  void onFileChange();
   void onSignal(int signal);
   void reload(const char* why);
   void refuseReload(const std::vector<std::string>& problems);
@@ -78,6 +81,7 @@ class Process final : public admin::Process, loop::TaskOwner, loop::Runnable {
   std::string file_;
   snapshot::SnapshotPtr snapshot_;
   std::shared_ptr<snapshot::RuleBook> rules_;
+  tls::TicketKeyStore ticket_keys_;
   uint32_t generation_ = 0;
   admin::Phase phase_ = admin::Phase::kStarting;
   admin::ReloadFacts reloads_;
@@ -89,6 +93,7 @@ class Process final : public admin::Process, loop::TaskOwner, loop::Runnable {
   std::unique_ptr<net::Resolver> dns_;
   std::map<std::string, std::unique_ptr<upstream::ClusterResolver>> resolvers_;
   std::unique_ptr<net::FileWatch> watch_;
+  bool changed_early_ = false;  // a file changed before the first configuration served
   std::unique_ptr<admin::Server> admin_;
   std::unique_ptr<Signals> signals_;
   loop::Task<void> draining_;

@@ -1,63 +1,13 @@
 #include "control/config_keys.h"
 
+#include "control/config_forms.h"
 #include "control/units.h"
 
 namespace remora::control {
 
 namespace {
 
-using Kind = Form::Kind;
-
-constexpr uint64_t kYear = 365ULL * 24 * 3'600'000;
-constexpr uint64_t kMiB = 1 << 20;
-constexpr uint64_t kGiB = 1 << 30;
-
-constexpr Form integer(uint64_t least, uint64_t most) {
-  return {Kind::kInteger, least, most};
-}
-constexpr Form size(uint64_t least, uint64_t most) {
-  return {Kind::kSize, least, most};
-}
-constexpr Form text(std::string_view hint) {
-  return {.kind = Kind::kText, .hint = hint};
-}
-constexpr Form word(std::span<const std::string_view> words) {
-  return {.kind = Kind::kWord, .words = words};
-}
-constexpr Form object(const ObjectSpec& spec) {
-  return {.kind = Kind::kObject, .object = &spec};
-}
-constexpr Form listOf(std::span<const Form> items) {
-  return {.kind = Kind::kList, .items = items};
-}
-constexpr Form mapOf(std::string_view names, std::span<const Form> items) {
-  return {.kind = Kind::kMap, .hint = names, .items = items};
-}
-
-// ---- forms that several keys share
-
-constexpr Form kBool[] = {{Kind::kBool}};
-constexpr Form kTrueOnly[] = {{Kind::kBool}};
-constexpr Form kText[] = {text("a text")};
-constexpr Form kTime[] = {{Kind::kDuration, 1, kYear}};        // must be bounded
-constexpr Form kTimeOrZero[] = {{Kind::kDuration, 0, kYear}};  // 0: none
-constexpr Form kCount[] = {integer(0, UINT32_MAX)};
-constexpr Form kLongCount[] = {integer(0, 999'999'999'999'999)};
-constexpr Form kPort[] = {integer(1, 65535)};
-constexpr Form kHeaderValue[] = {{.kind = Kind::kScalar, .hint = "a header value"}};
-constexpr Form kHeaderValues[] = {{.kind = Kind::kScalar, .hint = "a header value"}, listOf(kHeaderValue)};
-constexpr Form kNames[] = {text("a name")};
-constexpr Form kNameList[] = {listOf(kNames)};
-constexpr Form kHostItem[] = {text("a host name, \"*.example.com\" or \"*\"")};
-constexpr Form kHosts[] = {kHostItem[0], listOf(kHostItem)};
-constexpr Form kMethodItem[] = {text("a method such as GET")};
-constexpr Form kMethods[] = {kMethodItem[0], listOf(kMethodItem)};
-constexpr Form kSourceItem[] = {text("a network such as 10.0.0.0/8")};
-constexpr Form kSources[] = {kSourceItem[0], listOf(kSourceItem)};
-constexpr Form kServiceName[] = {text("the name of a service")};
-constexpr Form kPathText[] = {text("a path such as /v2")};
-constexpr Form kRegexText[] = {text("a regular expression (RE2)")};
-constexpr Form kHostText[] = {text("a host name")};
+using namespace forms;
 
 // ---- limits, timeouts, drain
 
@@ -128,11 +78,19 @@ constexpr KeySpec kServiceLimitsKeys[] = {
 constexpr Form kServiceTimeouts[] = {object(kServiceTimeoutsSpec)};
 constexpr Form kServiceLimits[] = {object(kServiceLimitsSpec)};
 
+constexpr std::string_view kServiceProtocolWords[] = {"auto", "http1", "http2"};
+constexpr Form kServiceProtocol[] = {word(kServiceProtocolWords)};
+constexpr Form kTlsClient[] = {{Kind::kBool}, object(kTlsClientSpec)};
+constexpr Form kHttp2[] = {object(kHttp2Spec)};
+
 constexpr KeySpec kServiceKeys[] = {
     {"endpoints", kEndpoints, "", "where the service runs; names are resolved and kept fresh"},
     {"balance", kBalance, "least_request", "how an endpoint is chosen"},
     {"timeouts", kServiceTimeouts, "", "bounds on waiting for the service"},
     {"limits", kServiceLimits, "", "bounds on its connections"},
+    {"protocol", kServiceProtocol, "auto", "auto: what TLS settles (ALPN), HTTP/1 without TLS"},
+    {"tls", kTlsClient, "false", "connections are encrypted and endpoints must prove who they are; true: all defaults"},
+    {"http2", kHttp2, "", "HTTP/2 towards it, and bounds on what it controls"},
 };
 
 constexpr Form kServiceItem[] = {object(kServiceSpec), kAddressText[0], kAddressText[1], listOf(kEndpointItem)};
@@ -246,13 +204,24 @@ constexpr std::string_view kClientFinWords[] = {"cancel", "answer"};
 constexpr Form kClientFin[] = {word(kClientFinWords)};
 constexpr Form kUnixMode[] = {text("permissions in octal such as \"0660\""), integer(0, 777)};
 constexpr Form kBacklog[] = {integer(1, 65535)};
+constexpr Form kApp[] = {kAddressText[0], kAddressText[1], object(kServiceSpec)};
+constexpr std::string_view kProtocolWords[] = {"auto", "http1", "http2", "tcp"};
+constexpr Form kProtocol[] = {word(kProtocolWords)};
+constexpr Form kTlsServer[] = {object(kTlsServerSpec)};
+constexpr Form kTcpItem[] = {kServiceName[0], object(kTcpSpec)};
+constexpr Form kTcp[] = {kServiceName[0], object(kTcpSpec), listOf(kTcpItem)};
 
 // `app` comes first, so that the outbound keys are the rest.
 constexpr KeySpec kListenerKeys[] = {
-    {"app", kAddressText, "", "the application; the last route for all that no other route takes"},
+    {"app", kApp, "", "the application, as an address or a whole service; it gets all that no route takes"},
     {"listen", kListen, "", "where connections are accepted; a bare port: 0.0.0.0 inbound, 127.0.0.1 outbound"},
     {"name", kText, "", "metric label and log field; \"inbound-8080\" when absent"},
     {"routes", kRoutes, "", "which way requests go; sorted, see the precedence of routes"},
+    {"tcp", kTcp, "", "which way opaque connections go, in this order; a service is enough; means protocol: tcp"},
+    {"protocol", kProtocol, "auto", "auto: HTTP/1 and HTTP/2, told apart by TLS's ALPN or the first bytes"},
+    {"detection", kTime, "5s", "for the first bytes that choose a protocol or one of tcp; then the last choice serves"},
+    {"tls", kTlsServer, "", "what clients must speak, what is proven to them and what they must prove"},
+    {"http2", kHttp2, "", "HTTP/2 towards clients, and bounds on what they control"},
     {"edge", kBool, "false", "clients are strangers: overwrite X-Forwarded-Proto and -Host, drop look-alikes"},
     {"trusted_hops", kHops, "0", "X-Forwarded-For entries from the right that remora itself believes"},
     {"forwarded", kBool, "false", "also append to Forwarded (RFC 7239)"},
@@ -335,12 +304,12 @@ constexpr KeySpec kFileKeys[] = {
 }  // namespace
 
 const ObjectSpec kFileSpec{"file", "The whole file. At least one listener is needed.", kFileKeys};
-const ObjectSpec kInboundSpec{"inbound", "A listener for callers of this application. Needs `app` or `routes`.",
+const ObjectSpec kInboundSpec{"inbound", "A listener for callers of this application. Needs `app`, `routes` or `tcp`.",
                               kListenerKeys, kListenRequired};
-const ObjectSpec kOutboundSpec{
-    "outbound",
-    "A listener for this application's own calls. Without `routes` each service is reached by its name as the Host.",
-    std::span(kListenerKeys).subspan(1), kListenRequired};
+const ObjectSpec kOutboundSpec{"outbound",
+                               "A listener for this application's own calls. Without `routes` or `tcp` each service is "
+                               "reached by its name as the Host.",
+                               std::span(kListenerKeys).subspan(1), kListenRequired};
 const ObjectSpec kRouteSpec{"route", "Which requests, and what happens to them.", kRouteKeys, {}, kRouteActions};
 const ObjectSpec kMatchSpec{"match", "What a request must be. Everything given must hold.", kMatchKeys};
 constexpr std::string_view kPathChoices[] = {"exact", "prefix", "regex", "template"};
@@ -373,10 +342,16 @@ const ObjectSpec kAdminSpec{"admin", "The admin pages. An address alone is enoug
 
 std::span<const ObjectSpec* const> allObjects() {
   static constexpr const ObjectSpec* kAll[] = {
-      &kFileSpec,       &kInboundSpec,   &kOutboundSpec,        &kRouteSpec,         &kMatchSpec,   &kPathMatchSpec,
-      &kValueMatchSpec, &kSplitSpec,     &kRedirectSpec,        &kAnswerSpec,        &kRewriteSpec, &kHeaderChangesSpec,
-      &kServiceSpec,    &kEndpointSpec,  &kServiceTimeoutsSpec, &kServiceLimitsSpec, &kLimitsSpec,  &kTimeoutsSpec,
-      &kDrainSpec,      &kTelemetrySpec, &kAccessLogSpec,       &kLogSpec,           &kAdminSpec,
+      &kFileSpec,          &kInboundSpec,     &kOutboundSpec,
+      &kTlsServerSpec,     &kCertificateSpec, &kPeerNamesSpec,
+      &kHttp2Spec,         &kTcpSpec,         &kTcpMatchSpec,
+      &kRouteSpec,         &kMatchSpec,       &kPathMatchSpec,
+      &kValueMatchSpec,    &kSplitSpec,       &kRedirectSpec,
+      &kAnswerSpec,        &kRewriteSpec,     &kHeaderChangesSpec,
+      &kServiceSpec,       &kEndpointSpec,    &kServiceTimeoutsSpec,
+      &kServiceLimitsSpec, &kTlsClientSpec,   &kLimitsSpec,
+      &kTimeoutsSpec,      &kDrainSpec,       &kTelemetrySpec,
+      &kAccessLogSpec,     &kLogSpec,         &kAdminSpec,
   };
   return kAll;
 }

@@ -49,6 +49,7 @@ TEST(ConfigKeys, DefaultsAreThoseOfTheModel) {
   const std::string in = "    ";
   const std::string plain = R"(inbound:
   - listen: 8080
+    tls: { certificate: c, key: k }
     routes:
       - to: orders
         name: r
@@ -56,12 +57,16 @@ TEST(ConfigKeys, DefaultsAreThoseOfTheModel) {
         match: { path: /a }
       - redirect: { host: a }
         match: { path: /r }
+outbound: [{ listen: 1, tcp: secure }]
 services:
   orders: { endpoints: [{ address: "10.0.0.1:80" }] }
+  secure: { endpoints: 1, tls: true }
 telemetry: { access_log: { to: stdout } }
 )";
   std::string spelt = "inbound:\n  - listen: 8080\n" + defaultsOf(kInboundSpec, in) + in + "limits:\n" +
                       defaultsOf(kLimitsSpec, in + "  ") + in + "timeouts:\n" + defaultsOf(kTimeoutsSpec, in + "  ");
+  spelt += in + "tls:\n      certificate: c\n      key: k\n" + defaultsOf(kTlsServerSpec, "      ") + in + "http2:\n" +
+           defaultsOf(kHttp2Spec, "      ");
   spelt += "    routes:\n      - to: orders\n        name: r\n" + defaultsOf(kRouteSpec, "        ") +
            "        match:\n" + defaultsOf(kMatchSpec, "          ");
   spelt += "      - match: { path: /a }\n        answer:\n" + defaultsOf(kAnswerSpec, "          ");
@@ -70,6 +75,9 @@ telemetry: { access_log: { to: stdout } }
   spelt += "services:\n  orders:\n    endpoints:\n      - address: \"10.0.0.1:80\"\n" +
            defaultsOf(kEndpointSpec, "        ") + defaultsOf(kServiceSpec, in) + "    timeouts:\n" +
            defaultsOf(kServiceTimeoutsSpec, "      ") + "    limits:\n" + defaultsOf(kServiceLimitsSpec, "      ");
+  spelt += "  secure:\n    endpoints: 1\n    tls:\n" + defaultsOf(kTlsClientSpec, "      ") + "    http2:\n" +
+           defaultsOf(kHttp2Spec, "      ");
+  spelt += "outbound:\n  - listen: 1\n    tcp:\n      to: secure\n" + defaultsOf(kTcpSpec, "      ");
   std::string access_log = defaultsOf(kAccessLogSpec, "    ");
   access_log.replace(access_log.find("to: false"), 9, "to: stdout");
   spelt += "telemetry:\n  recent: 64\n  access_log:\n" + access_log + "  log:\n" + defaultsOf(kLogSpec, in);
@@ -90,6 +98,9 @@ TEST(ConfigKeys, BoundsOfTheTableFitTheModel) {
   EXPECT_LE(mostOf(kAnswerSpec, "status"), UINT16_MAX);
   EXPECT_LE(mostOf(kLimitsSpec, "connections"), UINT32_MAX);
   EXPECT_LE(mostOf(kSplitSpec, "weight"), UINT32_MAX);
+  EXPECT_LE(findForm(*kHttp2Spec.find("stream_window"), Form::Kind::kSize)->most, INT32_MAX)
+      << "RFC 9113 section 6.9.1";
+  EXPECT_LE(findForm(*kHttp2Spec.find("connection_window"), Form::Kind::kSize)->most, INT32_MAX);
 }
 
 // ---- schema
@@ -117,6 +128,11 @@ void expectReferencesResolve(const Json& at, const Json& definitions) {
   }
   if (!at.is_structured()) return;
   for (const Json& child : at) expectReferencesResolve(child, definitions);
+}
+
+TEST(Schema, AWordThatLooksLikeANumberMayBeOne) {
+  const Json schema = Json::parse(jsonSchema());
+  EXPECT_EQ(schema["$defs"]["tls"]["properties"]["min_version"]["enum"], Json::parse(R"(["1.2", 1.2, "1.3", 1.3])"));
 }
 
 TEST(Schema, ReferencesResolve) {

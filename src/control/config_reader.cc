@@ -6,6 +6,7 @@
 
 #include "base/ascii.h"
 #include "base/check.h"
+#include "control/config_files.h"
 #include "control/suggest.h"
 
 namespace remora::control {
@@ -171,6 +172,10 @@ bool ConfigReader::readDuration(const Place& place, std::span<const Form> forms,
     error(place, "this time must not be 0: nothing else would end the wait", expectation(forms));
     return false;
   }
+  if (static_cast<uint64_t>(value->count()) > form->most) {
+    error(place, text + " is too long", "at most " + durationText(Milliseconds(form->most)));
+    return false;
+  }
   out = *value;
   return true;
 }
@@ -202,6 +207,17 @@ bool ConfigReader::readBool(const Place& place, std::span<const Form> forms, boo
     return false;
   }
   out = text == "true";
+  return true;
+}
+
+bool ConfigReader::readFile(const Place& place, std::span<const Form> forms, std::string& out) {
+  std::string text;
+  if (!readScalar(place, forms, text)) return false;
+  if (text.empty() || std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20; })) {
+    error(place, quoted(text) + " is no path", expectation(forms));
+    return false;
+  }
+  out = pathFrom(folder_, text);
   return true;
 }
 
@@ -394,6 +410,10 @@ void Fields::read(std::string_view key, std::string& out) {
 void Fields::read(std::string_view key, std::optional<std::string>& out) {
   std::string text;
   if (const auto place = find(key); place && reader_.readScalar(*place, forms(key), text)) out = std::move(text);
+}
+
+void Fields::readFile(std::string_view key, std::string& out) {
+  if (const auto place = find(key)) reader_.readFile(*place, forms(key), out);
 }
 
 std::optional<size_t> Fields::wordIndex(std::string_view key) {

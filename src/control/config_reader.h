@@ -35,7 +35,9 @@ struct Place {
 
 class ConfigReader {
  public:
-  explicit ConfigReader(std::string file) : file_(std::move(file)) {}
+  // Relative paths in the file are taken from `folder`; empty: from where the process runs.
+  explicit ConfigReader(std::string file, std::string folder = {})
+      : file_(std::move(file)), folder_(std::move(folder)) {}
 
   void error(const Place& place, std::string problem, std::string expected = {}, std::string suggestion = {});
   void error(const Place& place, const Misspelt& misspelt) {
@@ -61,6 +63,8 @@ class ConfigReader {
   bool readDuration(const Place& place, std::span<const Form> forms, Milliseconds& out);
   bool readSize(const Place& place, std::span<const Form> forms, Bytes& out);
   bool readBool(const Place& place, std::span<const Form> forms, bool& out);
+  // The path of a file, from the folder of the configuration file.
+  bool readFile(const Place& place, std::span<const Form> forms, std::string& out);
   // The index of the word.
   std::optional<size_t> readWord(const Place& place, std::span<const Form> forms);
   // The items of a list, or the value itself where a single one may stand for a list of one.
@@ -73,6 +77,7 @@ class ConfigReader {
            std::string suggestion);
 
   std::string file_;
+  std::string folder_;
   std::vector<ConfigError> errors_;
   std::vector<ConfigError> warnings_;
 };
@@ -99,6 +104,7 @@ class Fields {
   void read(std::string_view key, Bytes& out);
   void read(std::string_view key, std::string& out);
   void read(std::string_view key, std::optional<std::string>& out);
+  void readFile(std::string_view key, std::string& out);
   // The words of the table stand in the order of the enum's values.
   template <class Enum>
   void readWord(std::string_view key, Enum& out) {

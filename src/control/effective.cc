@@ -5,6 +5,7 @@
 
 #include "base/ascii.h"
 #include "control/config_keys.h"
+#include "control/effective_transport.h"
 #include "control/route_order.h"
 #include "control/units.h"
 #include "control/yaml_config.h"
@@ -66,18 +67,6 @@ std::vector<WrittenRoute> writtenRoutes(const model::RouteTable& table) {
   return sorted;
 }
 
-// A list in one line.
-template <class List>
-std::string flowList(const List& items) {
-  std::string out = "[";
-  for (const auto& item : items) out += (out.size() > 1 ? ", " : "") + yamlQuoted(item);
-  return out + "]";
-}
-
-std::string wordOf(const ObjectSpec& object, std::string_view key, size_t index) {
-  return std::string(findForm(*object.find(key), Form::Kind::kWord)->words[index]);
-}
-
 class EffectiveWriter {
  public:
   explicit EffectiveWriter(const model::Config& config) : config_(config) {}
@@ -88,6 +77,7 @@ class EffectiveWriter {
   void writeListeners(std::string_view key, model::Direction direction);
   void writeListener(const model::Listener& listener);
   void writeHttp(const model::HttpOptions& http);
+  void writeTcp(const model::Listener& listener);
   void writeLimits(const model::Limits& limits);
   void writeTimeouts(const model::Timeouts& timeouts);
   void writeRoutes(const std::string& table);
@@ -141,16 +131,29 @@ void EffectiveWriter::writeListener(const model::Listener& listener) {
   out_.beginItem();
   out_.text("listen", model::toText(listener.address));
   out_.text("name", listener.name);
-  const model::HttpOptions http = listener.default_chain.http.value_or(model::HttpOptions());
-  writeHttp(http);
+  const model::Chain& last = listener.default_chain;
+  out_.entry("protocol", wordOf(kInboundSpec, "protocol", static_cast<size_t>(last.protocol)));
+  time("detection", listener.detection);
+  const auto tls = std::ranges::find(config_.tls_servers, last.tls, &model::TlsServer::name);
+  if (!last.tls.empty() && tls != config_.tls_servers.end()) writeTlsServer(out_, *tls);
+  if (last.http) writeHttp(*last.http);
+  if (last.http && last.protocol != model::Protocol::kHttp1) writeHttp2(out_, last.http->http2);
   char mode[8];
   std::snprintf(mode, sizeof mode, "\"%04o\"", listener.unix_mode & 0777U);
   out_.entry("unix_mode", mode);
   out_.number("backlog", listener.backlog);
   writeLimits(listener.limits);
   writeTimeouts(listener.timeouts);
-  writeRoutes(http.route_table);
+  if (last.http) writeRoutes(last.http->route_table);
+  if (last.protocol == model::Protocol::kTcp) writeTcp(listener);
   out_.endItem();
+}
+
+void EffectiveWriter::writeTcp(const model::Listener& listener) {
+  out_.open("tcp");
+  for (const model::Chain& chain : listener.chains) writeTcpChain(out_, chain);
+  if (listener.default_chain.tcp) writeTcpChain(out_, listener.default_chain);
+  out_.close();
 }
 
 void EffectiveWriter::writeHttp(const model::HttpOptions& http) {
@@ -328,6 +331,10 @@ void EffectiveWriter::writeServices() {
     out_.number("idle_connections", cluster.pool.max_idle);
     out_.number("requests_per_connection", cluster.pool.max_requests);
     out_.close();
+    out_.entry("protocol", wordOf(kServiceSpec, "protocol", static_cast<size_t>(cluster.protocol)));
+    writeTlsClient(out_, cluster.tls);
+    const bool may_be_http2 = cluster.protocol == model::Protocol::kAuto && cluster.tls;
+    if (cluster.protocol == model::Protocol::kHttp2 || may_be_http2) writeHttp2(out_, cluster.http2);
     out_.close();
   }
   out_.close();

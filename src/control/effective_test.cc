@@ -25,8 +25,14 @@ void forgetOrigins(model::Config& config) {
   config.source.clear();
   forget(config.telemetry.access_log.origin);
   for (model::Listener& listener : config.listeners) forget(listener.origin);
+  for (model::TlsServer& tls : config.tls_servers) {
+    forget(tls.origin);
+    for (model::CertificateFiles& files : tls.certificates) forget(files.origin);
+  }
   for (model::Cluster& cluster : config.clusters) {
     forget(cluster.origin);
+    if (cluster.tls) forget(cluster.tls->origin);
+    if (cluster.tls && cluster.tls->certificate) forget(cluster.tls->certificate->origin);
     for (model::Endpoint& endpoint : cluster.endpoints) forget(endpoint.origin);
   }
   for (model::RouteTable& table : config.route_tables) {
@@ -63,6 +69,8 @@ void expectSameListener(const model::Listener& a, const model::Listener& b) {
   EXPECT_EQ(a.unix_mode, b.unix_mode);
   EXPECT_EQ(a.limits, b.limits);
   EXPECT_EQ(a.timeouts, b.timeouts);
+  EXPECT_EQ(a.detection, b.detection);
+  EXPECT_EQ(a.chains, b.chains);
   EXPECT_EQ(a.default_chain, b.default_chain);
 }
 
@@ -70,6 +78,7 @@ void expectSame(model::Config a, model::Config b) {
   forgetOrigins(a);
   forgetOrigins(b);
   EXPECT_EQ(a.clusters, b.clusters);
+  EXPECT_EQ(a.tls_servers, b.tls_servers);
   EXPECT_EQ(a.telemetry, b.telemetry);
   EXPECT_EQ(a.admin, b.admin);
   EXPECT_EQ(a.admin_public, b.admin_public);
@@ -112,6 +121,43 @@ TEST(Effective, EveryExampleRoundTrips) {
 TEST(Effective, FlagsRoundTrip) {
   expectRoundTrip(
       configFromFlags({"8080=3000", "unix:@in=unix:/run/app.sock"}, {"4140=Orders@10.0.0.1:80,b:80", "4140=p@c:1"}));
+}
+
+TEST(Effective, EverySettingOfTlsAndProtocolsRoundTrips) {
+  expectRoundTrip(loadYaml(R"(
+inbound:
+  - listen: 1
+    name: a
+    app: { endpoints: unix:/a, protocol: http2, tls: { sans: [spiffe://a/b], trust_domains: [a], verify: true, crl: x } }
+    protocol: auto
+    detection: 3s
+    tls:
+      certificates: [{ certificate: "a b.pem", key: a.key }, { certificate: b, key: c/../d }]
+      client: optional
+      client_ca: ca
+      client_names: { sans: ["*.x", 1.2.3.4], trust_domains: [a, b] }
+      crl: r
+      plaintext: accept
+      unknown_name: refuse
+      min_version: "1.3"
+      ticket_lifetime: 2h
+      handshake: 1s
+    http2: { streams: 1, stream_window: 2KiB, connection_window: 64KiB, unsent: 16KiB, resets: 2, control_frames: 3,
+             continuations: 4, ping: 5s, ping_timeout: 6s }
+  - { listen: 2, app: 3000, protocol: http1, tls: { certificate: c, key: k, tickets: false, max_version: 1.2 } }
+  - { listen: 3, app: 3000, protocol: tcp, tls: { certificate: c, key: k } }
+outbound:
+  - listen: 4
+    tcp:
+      - { match: { server_names: [a, "*.b"], destinations: [10.0.0.0/8, "::1"], sources: 10.0.0.1 }, to: x, idle: 0 }
+      - { match: { sources: 10.0.0.1 }, to: x, name: second }
+  - { listen: 5, tcp: x }
+services:
+  x: { endpoints: "x:1", tls: { verify: false, certificate: c, key: k, server_name: y, resume: false } }
+  y: { endpoints: "x:2", tls: true, http2: { streams: 7 } }
+  z: { endpoints: "x:3", protocol: http1 }
+)",
+                           "f"));
 }
 
 TEST(Effective, HostsAreWrittenAsTheyWereBeforeMerging) {

@@ -80,7 +80,11 @@ void FlagsReader::readInbound(const std::string& value) {
   model::Endpoint endpoint;
   endpoint.origin = where;
   endpoint.address = *app;
-  addListenerAt(where, model::Direction::kInbound, *listen, {routeToApp(where, appCluster(config_, endpoint))});
+  model::Cluster cluster;
+  cluster.origin = where;
+  cluster.endpoints.push_back(std::move(endpoint));
+  const std::string name = appCluster(config_, std::move(cluster));
+  addListenerAt(where, model::Direction::kInbound, *listen, {routeToApp(where, name)});
 }
 
 void FlagsReader::readOutbound(const std::string& value) {

@@ -51,7 +51,19 @@ bool hasCluster(const model::Config& config, std::string_view name) {
 
 // What `app` or --inbound says, rather than a service with options of its own.
 bool isApp(const model::Origin& origin) {
-  return (origin.path.starts_with("inbound[") && origin.path.ends_with(".app")) || origin.path.starts_with("--inbound");
+  return origin.path.starts_with("inbound[") || origin.path.starts_with("--inbound");
+}
+
+// What it is, without its name and where it was written.
+model::Cluster withoutPlaces(model::Cluster cluster) {
+  cluster.name.clear();
+  cluster.origin = {};
+  for (model::Endpoint& endpoint : cluster.endpoints) endpoint.origin = {};
+  if (cluster.tls) {
+    cluster.tls->origin = {};
+    if (cluster.tls->certificate) cluster.tls->certificate->origin = {};
+  }
+  return cluster;
 }
 
 std::string placeOf(const model::Origin& origin) {
@@ -60,16 +72,13 @@ std::string placeOf(const model::Origin& origin) {
 
 }  // namespace
 
-std::string appCluster(model::Config& config, const model::Endpoint& endpoint) {
+std::string appCluster(model::Config& config, model::Cluster app) {
   for (const model::Cluster& cluster : config.clusters) {
-    if (isApp(cluster.origin) && cluster.endpoints[0].address == endpoint.address) return cluster.name;
+    if (isApp(cluster.origin) && withoutPlaces(cluster) == withoutPlaces(app)) return cluster.name;
   }
-  model::Cluster cluster;
-  cluster.origin = endpoint.origin;
-  cluster.name = freeName("app", [&](const std::string& name) { return hasCluster(config, name); });
-  cluster.endpoints.push_back(endpoint);
-  config.clusters.push_back(cluster);
-  return cluster.name;
+  app.name = freeName("app", [&](const std::string& name) { return hasCluster(config, name); });
+  config.clusters.push_back(std::move(app));
+  return config.clusters.back().name;
 }
 
 HostedRoute routeToApp(const model::Origin& origin, const std::string& cluster) {

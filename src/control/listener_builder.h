@@ -11,8 +11,9 @@
 
 namespace remora::control {
 
-// The cluster of an application at this address: one that is there already, else a new one named "app", "app-2", ...
-std::string appCluster(model::Config& config, const model::Endpoint& endpoint);
+// The name of an application's cluster: of one that is the same and there already, else a new one named "app", "app-2",
+// ...
+std::string appCluster(model::Config& config, model::Cluster app);
 
 // The last route, for all that no other takes.
 HostedRoute routeToApp(const model::Origin& origin, const std::string& cluster);

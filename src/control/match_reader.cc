@@ -174,25 +174,6 @@ void readValueMatches(ConfigReader& reader, Fields& fields, std::string_view key
   }
 }
 
-// ---- source
-
-void readSources(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::RouteMatch& match) {
-  match.sources_origin = reader.origin(place);
-  for (const Place& item : reader.items(place, forms)) {
-    std::string text;
-    if (!reader.readScalar(item, forms, text)) continue;
-    const Spelt<Network> network = parseNetwork(text);
-    if (!network) {
-      reader.error(item, network.error());
-      continue;
-    }
-    if (network->had_host_bits) {
-      reader.warning(item, quoted(text) + " has bits beyond its prefix; it means " + network->text);
-    }
-    match.sources.push_back(network->text);
-  }
-}
-
 }  // namespace
 
 void readMatch(ConfigReader& reader, const Place& place, HostedRoute& route) {
@@ -205,7 +186,27 @@ void readMatch(ConfigReader& reader, const Place& place, HostedRoute& route) {
   readValueMatches(reader, fields, "headers", NameOf::kHeader, match.headers);
   readValueMatches(reader, fields, "query", NameOf::kQuery, match.query);
   readValueMatches(reader, fields, "cookies", NameOf::kCookie, match.cookies);
-  if (const auto at = fields.find("source")) readSources(reader, *at, fields.forms("source"), match);
+  if (const auto at = fields.find("source")) {
+    match.sources_origin = reader.origin(*at);
+    readNetworks(reader, *at, fields.forms("source"), match.sources);
+  }
+}
+
+void readNetworks(ConfigReader& reader, const Place& place, std::span<const Form> forms,
+                  std::vector<std::string>& out) {
+  for (const Place& item : reader.items(place, forms)) {
+    std::string text;
+    if (!reader.readScalar(item, forms, text)) continue;
+    const Spelt<Network> network = parseNetwork(text);
+    if (!network) {
+      reader.error(item, network.error());
+      continue;
+    }
+    if (network->had_host_bits) {
+      reader.warning(item, quoted(text) + " has bits beyond its prefix; it means " + network->text);
+    }
+    out.push_back(network->text);
+  }
 }
 
 std::optional<Misspelt> refuseHost(std::string_view text) {

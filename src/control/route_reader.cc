@@ -6,6 +6,7 @@
 #include "control/header_changes_reader.h"
 #include "control/match_reader.h"
 #include "control/path_pattern.h"
+#include "control/service_reader.h"
 #include "control/suggest.h"
 
 namespace remora::control {
@@ -32,7 +33,6 @@ class RouteReader {
   void readOutgoingPath(Fields& fields, std::string_view key, OwnQuery own_query, std::optional<std::string>& out);
   void readPrefix(Fields& fields, std::optional<std::string>& out);
   void readHost(Fields& fields, std::optional<std::string>& out);
-  void readService(const Place& place, std::span<const Form> forms, std::string& out);
   void refuseWithoutForward();
 
   ConfigReader& reader_;
@@ -76,24 +76,8 @@ void RouteReader::readTo() {
   const std::optional<Place> place = fields_.find("to");
   if (!place) return;
   model::WeightedCluster cluster{.cluster = {}, .weight = 1, .origin = reader_.origin(*place)};
-  readService(*place, fields_.forms("to"), cluster.cluster);
+  readServiceName(reader_, *place, fields_.forms("to"), services_, cluster.cluster);
   out_.route.action = model::Forward{{std::move(cluster)}};
-}
-
-void RouteReader::readService(const Place& place, std::span<const Form> forms, std::string& out) {
-  if (!reader_.readScalar(place, forms, out)) return;
-  if (std::ranges::find(services_, out) != services_.end()) return;
-  if (reader_.isFull()) return;  // looking for the nearest of thousands of names takes long
-  if (services_.empty()) {
-    reader_.error(place, "there is no service " + quoted(out), "a name under 'services', which is empty or missing");
-    return;
-  }
-  std::string names;
-  for (size_t i = 0; i < std::min<size_t>(services_.size(), 10); ++i)
-    names += (i == 0 ? "" : ", ") + std::string(services_[i]);
-  if (services_.size() > 10) names += ", ...";
-  reader_.error(place, "there is no service " + quoted(out), "one of " + names,
-                std::string(nearestName(out, services_)));
 }
 
 void RouteReader::readSplit(const Place& place) {
@@ -104,7 +88,8 @@ void RouteReader::readSplit(const Place& place) {
     Fields fields(reader_, item, kSplitSpec);
     if (!fields.isOpen()) continue;
     model::WeightedCluster cluster{.cluster = {}, .weight = 1, .origin = reader_.origin(item)};
-    if (const auto at = fields.find("to")) readService(*at, fields.forms("to"), cluster.cluster);
+    if (const auto at = fields.find("to"))
+      readServiceName(reader_, *at, fields.forms("to"), services_, cluster.cluster);
     fields.read("weight", cluster.weight);
     sum += cluster.weight;
     forward.clusters.push_back(std::move(cluster));

@@ -18,6 +18,16 @@ Json withZero(std::string_view pattern, std::string_view what) {
   return {{"anyOf", Json::array({{{"type", "string"}, {"pattern", pattern}}, {{"const", 0}}})}, {"description", what}};
 }
 
+// A word that looks like a number (1.2) is one to YAML unless it is quoted.
+Json wordsOf(const Form& form) {
+  Json words = Json::array();
+  for (const std::string_view word : form.words) {
+    words.push_back(word);
+    if (Json number = Json::parse(word, nullptr, false); number.is_number()) words.push_back(std::move(number));
+  }
+  return words;
+}
+
 Json schemaOf(const Form& form) {
   switch (form.kind) {
     case Form::Kind::kBool:
@@ -37,7 +47,7 @@ Json schemaOf(const Form& form) {
     case Form::Kind::kScalar:
       return {{"type", Json::array({"string", "number", "boolean"})}};
     case Form::Kind::kWord:
-      return {{"enum", form.words}};
+      return {{"enum", wordsOf(form)}};
     case Form::Kind::kObject:
       return {{"$ref", "#/$defs/" + std::string(form.object->name)}};
     case Form::Kind::kList:

@@ -4,6 +4,9 @@
 
 #include "base/ascii.h"
 #include "control/addresses.h"
+#include "control/http2_reader.h"
+#include "control/suggest.h"
+#include "control/tls_reader.h"
 
 namespace remora::control {
 
@@ -74,6 +77,20 @@ void readOptions(ConfigReader& reader, Fields& service, model::Cluster& cluster)
   }
 }
 
+// After the endpoints, whose names TLS verifies.
+void readTransport(ConfigReader& reader, Fields& service, model::Cluster& cluster) {
+  service.readWord("protocol", cluster.protocol);
+  if (const auto at = service.find("tls")) readTlsClient(reader, *at, service.forms("tls"), cluster);
+  const std::optional<Place> at = service.find("http2");
+  if (!at) return;
+  readHttp2(reader, *at, cluster.http2);
+  if (cluster.protocol == model::Protocol::kHttp1) {
+    reader.error(*at, "'http2' has no effect: the protocol is http1", "protocol: http2 or protocol: auto");
+  } else if (cluster.protocol == model::Protocol::kAuto && !service.has("tls")) {
+    reader.error(*at, "'http2' has no effect: without TLS the protocol auto is HTTP/1", "protocol: http2, or 'tls'");
+  }
+}
+
 }  // namespace
 
 std::vector<model::Cluster> readServices(ConfigReader& reader, const Place& place, std::span<const Form> forms) {
@@ -83,17 +100,13 @@ std::vector<model::Cluster> readServices(ConfigReader& reader, const Place& plac
     if (const std::optional<Misspelt> refused = refuseServiceName(name)) reader.error(at, *refused);
     seen.emplace_back(ascii::toLower(name), at);
     model::Cluster cluster;
-    cluster.origin = reader.origin(at);
-    cluster.name = name;
     if (at.isMap()) {
-      Fields fields(reader, at, kServiceSpec);
-      if (const auto list = fields.find("endpoints")) {
-        readEndpoints(reader, *list, fields.forms("endpoints"), cluster);
-      }
-      readOptions(reader, fields, cluster);
+      cluster = readService(reader, at);
     } else {
+      cluster.origin = reader.origin(at);
       readEndpoints(reader, at, forms[0].items, cluster);
     }
+    cluster.name = name;
     clusters.push_back(std::move(cluster));
   }
   std::ranges::sort(seen, {}, [](const auto& pair) { return std::pair(pair.first, pair.second.node->line); });
@@ -103,6 +116,33 @@ std::vector<model::Cluster> readServices(ConfigReader& reader, const Place& plac
     reader.error(seen[i].second, "this service differs from another only in case", "host names that differ");
   }
   return clusters;
+}
+
+model::Cluster readService(ConfigReader& reader, const Place& place) {
+  model::Cluster cluster;
+  cluster.origin = reader.origin(place);
+  Fields fields(reader, place, kServiceSpec);
+  if (!fields.isOpen()) return cluster;
+  if (const auto list = fields.find("endpoints")) readEndpoints(reader, *list, fields.forms("endpoints"), cluster);
+  readOptions(reader, fields, cluster);
+  readTransport(reader, fields, cluster);
+  return cluster;
+}
+
+void readServiceName(ConfigReader& reader, const Place& place, std::span<const Form> forms,
+                     const std::vector<std::string_view>& services, std::string& out) {
+  if (!reader.readScalar(place, forms, out)) return;
+  if (std::ranges::find(services, out) != services.end()) return;
+  if (reader.isFull()) return;  // looking for the nearest of thousands of names takes long
+  if (services.empty()) {
+    reader.error(place, "there is no service " + quoted(out), "a name under 'services', which is empty or missing");
+    return;
+  }
+  std::string names;
+  for (size_t i = 0; i < std::min<size_t>(services.size(), 10); ++i)
+    names += (i == 0 ? "" : ", ") + std::string(services[i]);
+  if (services.size() > 10) names += ", ...";
+  reader.error(place, "there is no service " + quoted(out), "one of " + names, std::string(nearestName(out, services)));
 }
 
 std::optional<model::Endpoint> readAddress(ConfigReader& reader, const Place& place, std::span<const Form> forms) {

@@ -29,6 +29,8 @@ BodyDecoder::BodyDecoder(BodyPlan plan, BodyLimits limits) : plan_(plan), limits
       state_ = left_ ? State::kPlain : State::kEnd;
       break;
     case Framing::kUntilClose:
+    case Framing::kStream:
+      left_ = plan.is_length_known ? plan.length : 0;
       state_ = State::kPlain;
       break;
     case Framing::kChunked:
@@ -39,7 +41,10 @@ BodyDecoder::BodyDecoder(BodyPlan plan, BodyLimits limits) : plan_(plan), limits
 
 Result<BodyDecoder::Step> BodyDecoder::decode(std::span<char> bytes) {
   if (state_ == State::kEnd) return Step{};
-  if (plan_.framing == Framing::kUntilClose) return Step{bytes.size(), bytes.size()};
+  if (endsWithStream()) {
+    left_ -= std::min<uint64_t>(left_, bytes.size());  // that an announced length is kept is the HTTP/2 session's care
+    return Step{bytes.size(), bytes.size()};
+  }
   if (plan_.framing == Framing::kChunked) return decodeChunked(bytes);
   const size_t n = static_cast<size_t>(std::min<uint64_t>(bytes.size(), left_));
   left_ -= n;

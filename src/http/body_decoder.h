@@ -1,4 +1,5 @@
-// Finds the payload and the end of an HTTP/1 body in the bytes that arrive (RFC 9112 section 7). No I/O. Cutting the
+// Finds the payload and the end of a body in the bytes that arrive (RFC 9112 section 7); an HTTP/2 stream gives nothing
+// but payload. No I/O. Cutting the
 // input anywhere gives the same payload, the same end and the same refusals. Belongs to one core.
 #pragma once
 
@@ -28,12 +29,12 @@ class BodyDecoder {
   };
   // Moves the payload in `bytes` together in place. Fails with kBadChunk or kBadTrailer.
   Result<Step> decode(std::span<char> bytes);
-  // The connection ended: fine for a body that lasts until then, otherwise the body was cut.
-  bool endsWithConnection() const { return plan_.framing == Framing::kUntilClose; }
+  // The end of the connection, or of an HTTP/2 stream, is the end of the body; otherwise it would cut it.
+  bool endsWithStream() const { return plan_.framing == Framing::kUntilClose || plan_.framing == Framing::kStream; }
   void markEnded() { state_ = State::kEnd; }
   bool isEnded() const { return state_ == State::kEnd; }
   // Bytes that are known to be missing still; 0 when that isn't known.
-  uint64_t remaining() const { return plan_.framing == Framing::kLength ? left_ : 0; }
+  uint64_t remaining() const { return plan_.framing == Framing::kChunked ? 0 : left_; }
   // Trailer fields, once isEnded(); views into this object.
   const Headers& trailers() const { return trailers_; }
 
@@ -60,7 +61,7 @@ class BodyDecoder {
   State state_;
   Extension extension_ = Extension::kBeforeName;
   uint8_t digits_ = 0;
-  uint64_t left_ = 0;  // of the body (kLength) or of the chunk
+  uint64_t left_ = 0;  // of the body, or of the chunk
   size_t extension_bytes_ = 0;
   std::string trailer_text_;
   Headers trailers_;

@@ -4,8 +4,14 @@
 
 namespace remora::http {
 
-H1Body::H1Body(BodyPlan plan, BodyLimits limits, net::Stream& stream, std::span<char> scratch, Names names)
-    : stream_(stream), scratch_(scratch), names_(names), decoder_(plan, limits) {}
+H1Body::H1Body(BodyPlan plan, BodyLimits limits, net::Stream& stream, std::span<char> scratch, Names names,
+               const Headers* trailers)
+    : stream_(stream),
+      scratch_(scratch),
+      names_(names),
+      decoder_(plan, limits),
+      trailers_(plan.framing == Framing::kStream ? trailers : nullptr),
+      is_stream_(plan.framing == Framing::kStream) {}
 
 Result<size_t> H1Body::begin(std::span<char> first) {
   const Result<BodyDecoder::Step> step = decoder_.decode(first);
@@ -28,16 +34,19 @@ Result<Pull> H1Body::pull() {
   }
   if (decoder_.isEnded()) return Pull{Pull::State::kLast, {}};
   if (!stream_.mayRead()) return Pull{Pull::State::kWait, {}};
-  const net::IoResult read = stream_.read(scratch_);
+  bool at_end = false;
+  const net::IoResult read = is_stream_ ? readStream(at_end) : stream_.read(scratch_);
   if (read.isBlocked()) return Pull{Pull::State::kWait, {}};
+  if (read.error == EBADMSG) return fail(Reason::kBadTrailer);
   if (read.error) return fail(names_.reset, Reached::kYes, read.error);
   if (read.isEnd()) {
-    if (!decoder_.endsWithConnection()) return fail(names_.closed);
+    if (!decoder_.endsWithStream()) return fail(names_.closed);
     decoder_.markEnded();
     return Pull{Pull::State::kLast, {}};
   }
   const std::span<char> bytes = scratch_.first(read.bytes);
   const Result<BodyDecoder::Step> step = decoder_.decode(bytes);
+  if (at_end) decoder_.markEnded();
   if (!step) return fail(step.error().reason == Reason::kBadTrailer ? Reason::kBadTrailer : names_.malformed);
   // Only at the end are there bytes that belong to something else; the payload never overlaps them.
   if (step->consumed < bytes.size()) surplus_.assign(bytes.data() + step->consumed, bytes.size() - step->consumed);
@@ -54,6 +63,18 @@ Result<Pull> H1Body::pull() {
   }
   if (data.empty() && !decoder_.isEnded()) return Pull{Pull::State::kWait, {}};  // only framing so far
   return Pull{stateNow(), data};
+}
+
+// What an HTTP/2 stream has by now, and its end with the last of it, so that it can be passed on in one frame.
+net::IoResult H1Body::readStream(bool& at_end) {
+  net::IoResult read = stream_.read(scratch_);
+  while (!read.error && read.bytes > 0 && read.bytes < scratch_.size() && stream_.mayRead()) {
+    const net::IoResult more = stream_.read(scratch_.subspan(read.bytes));
+    at_end = more.isEnd();
+    if (at_end || more.error) break;  // an error comes again at the next pull
+    read.bytes += more.bytes;
+  }
+  return read;
 }
 
 void H1Body::keepForReplay(size_t most) {

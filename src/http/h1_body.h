@@ -1,5 +1,5 @@
-// A body that arrives over an HTTP/1 connection, to be pulled. Not pulling is back-pressure: nothing is read, the
-// kernel's buffer fills, the sender stops. Belongs to one core and to one exchange.
+// A body that arrives over an HTTP/1 connection or an HTTP/2 stream, to be pulled. Not pulling is back-pressure:
+// nothing is read, the kernel's buffer fills, the sender stops. Belongs to one core and to one exchange.
 #pragma once
 
 #include <cstdint>
@@ -26,11 +26,13 @@ class H1Body {
     Reason closed;     // the connection ended before the body did
     Reason reset;
   };
-  // `scratch` is shared by the core: data in it holds only until the next wait. `first` are bytes that came with the
-  // head; the payload among them is moved together in place.
-  H1Body(BodyPlan plan, BodyLimits limits, net::Stream& stream, std::span<char> scratch, Names names);
+  // `scratch` is shared by the core: data in it holds only until the next wait. `trailers`: where those of an HTTP/2
+  // stream are found after its end (Framing::kStream).
+  H1Body(BodyPlan plan, BodyLimits limits, net::Stream& stream, std::span<char> scratch, Names names,
+         const Headers* trailers = nullptr);
 
-  // Decodes what came with the head; returns how many of these bytes belong to the body.
+  // Decodes what came with the head, and moves the payload together in place; returns how many of these bytes belong to
+  // the body.
   Result<size_t> begin(std::span<char> first);
 
   Result<Pull> pull();
@@ -41,7 +43,7 @@ class H1Body {
   bool isEnded() const { return decoder_.isEnded() && at_ == first_.size() && kept_at_ == kept_.size(); }
   uint64_t received() const { return received_; }  // payload bytes pulled so far
   uint64_t remaining() const { return decoder_.remaining(); }
-  const Headers& trailers() const { return decoder_.trailers(); }
+  const Headers& trailers() const { return trailers_ ? *trailers_ : decoder_.trailers(); }
   // Bytes that were read past the body's end: a pipelined request, or a response nobody asked for.
   std::string& surplus() { return surplus_; }
 
@@ -53,10 +55,14 @@ class H1Body {
   void dropReplay();
 
  private:
+  net::IoResult readStream(bool& at_end);
+
   net::Stream& stream_;
   std::span<char> scratch_;
   Names names_;
   BodyDecoder decoder_;
+  const Headers* trailers_;
+  bool is_stream_;
   std::span<const char> first_;  // payload that came with the head
   size_t at_ = 0;                // first byte of first_ not yet pulled
   uint64_t received_ = 0;

@@ -22,6 +22,9 @@ constexpr std::array<Known, static_cast<size_t>(HeaderId::kCount)> kKnown = {{
     {HeaderId::kDate, "date"},
     {HeaderId::kExpect, "expect"},
     {HeaderId::kForwarded, "forwarded"},
+    {HeaderId::kGrpcMessage, "grpc-message"},
+    {HeaderId::kGrpcStatus, "grpc-status"},
+    {HeaderId::kGrpcTimeout, "grpc-timeout"},
     {HeaderId::kHost, "host"},
     {HeaderId::kHttp2Settings, "http2-settings"},
     {HeaderId::kKeepAlive, "keep-alive"},
@@ -31,6 +34,8 @@ constexpr std::array<Known, static_cast<size_t>(HeaderId::kCount)> kKnown = {{
     {HeaderId::kProxyConnection, "proxy-connection"},
     {HeaderId::kProxyStatus, "proxy-status"},
     {HeaderId::kReferer, "referer"},
+    {HeaderId::kSecWebsocketAccept, "sec-websocket-accept"},
+    {HeaderId::kSecWebsocketKey, "sec-websocket-key"},
     {HeaderId::kServer, "server"},
     {HeaderId::kTe, "te"},
     {HeaderId::kTraceparent, "traceparent"},
@@ -59,9 +64,10 @@ constexpr size_t kMaxLength =
 
 // No two known names share a slot, so that asking is one comparison. The factors were found by trying; when a new name
 // collides the build stops, and others are to be tried.
-constexpr size_t kSlots = 64;
+constexpr size_t kSlots = 128;
 constexpr size_t slotOf(std::string_view name) {
-  return (name.size() * 14 + static_cast<uint8_t>(name.back() | 0x20) - static_cast<uint8_t>(name.front() | 0x20)) %
+  return (name.size() + size_t{6} * static_cast<uint8_t>(name.back() | 0x20) -
+          size_t{4} * static_cast<uint8_t>(name.front() | 0x20)) %
          kSlots;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/reasons.h"
 #include "http/headers.h"
 
 namespace remora::http {
@@ -15,8 +16,13 @@ Method methodOf(std::string_view text);  // case-sensitive, RFC 9110 section 9.1
 // RFC 9110 section 9.2.2: sending it twice has the effect of sending it once. kOther counts as not idempotent.
 bool isIdempotent(Method method);
 
+std::string_view phraseOf(uint16_t status);  // "Not Found"; empty for statuses that remora never sends by itself
+
 // How the end of a body is found. kStream: the transport says, as each HTTP/2 stream does; its trailers come with it.
 enum class Framing : uint8_t { kNone, kLength, kChunked, kUntilClose, kStream };
+
+// Whether what is sent is the last of its message.
+enum class End : uint8_t { kMore, kLast };
 
 struct BodyPlan {
   Framing framing = Framing::kNone;

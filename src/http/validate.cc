@@ -116,28 +116,6 @@ std::span<char> take(std::span<char>& storage, size_t bytes) {
   return taken;
 }
 
-// Host and authority: one, valid, and the same wherever they are said twice (RFC 9112 section 3.2).
-Result<void> validateHost(Request& request, const Field* host, std::string_view authority, const RequestPolicy& policy,
-                          std::span<char>& storage) {
-  if (!host && request.minor >= 1) return fail(Reason::kBadHost);
-  if (host && !authority.empty() && !ascii::equalsIgnoreCase(host->value, authority)) return fail(Reason::kBadHost);
-  request.host = !authority.empty() ? authority : host ? host->value : std::string_view();
-  if (request.host.empty()) return host ? Result<void>(fail(Reason::kBadHost)) : Result<void>();
-  std::string_view name;
-  bool has_upper = false;
-  if (request.host.size() > policy.host_bytes || !splitAuthority(request.host, name, has_upper)) {
-    return fail(Reason::kBadHost);
-  }
-  if (name.size() > 1 && name.ends_with('.')) name.remove_suffix(1);
-  if (has_upper) {
-    const std::span<char> lowered = take(storage, name.size());
-    for (size_t i = 0; i < name.size(); ++i) lowered[i] = ascii::lower(name[i]);
-    name = {lowered.data(), lowered.size()};
-  }
-  request.hostname = name;
-  return {};
-}
-
 // Takes the target apart by its form (RFC 9112 section 3.2); returns the authority of an absolute-form.
 Result<std::string_view> splitTarget(Request& request) {
   std::string_view target = request.target;
@@ -166,29 +144,6 @@ Result<std::string_view> splitTarget(Request& request) {
   }
   request.raw_path = target;
   return authority;
-}
-
-Result<void> normalizeTarget(Request& request, const RequestPolicy& policy, std::span<char>& storage) {
-  if (request.raw_path == "*") {
-    request.path = request.raw_path;
-    return {};
-  }
-  const size_t question = request.raw_path.find('?');
-  const std::string_view path = request.raw_path.substr(0, question);
-  if (question != std::string_view::npos) request.query = request.raw_path.substr(question + 1);
-  const Result<NormalizedPath> normal = normalizePath(path, policy.path, storage);
-  if (!normal) return std::unexpected(normal.error());
-  request.path = normal->path;
-  request.has_encoded_slash = normal->has_encoded_slash;
-  if (normal->path.data() == storage.data()) storage = storage.subspan(normal->path.size());
-  return {};
-}
-
-Result<void> validateExpect(Request& request, const Field& expect) {
-  if (request.minor == 0) return {};  // RFC 9110 section 10.1.1: ignored in HTTP/1.0
-  if (!ascii::equalsIgnoreCase(expect.value, "100-continue")) return fail(Reason::kBadExpect);
-  request.expects_continue = true;
-  return {};
 }
 
 // The protocol to upgrade to. h2c is never passed on: a tunnel of it would hide requests (h2c smuggling).
@@ -259,6 +214,57 @@ Result<Response> validateResponse(const RawResponse& raw, Method method) {
     response.keep_alive = false;
   }
   return response;
+}
+
+Result<void> validateHost(Request& request, const Field* host, std::string_view authority, const RequestPolicy& policy,
+                          std::span<char>& storage) {
+  if (!host && (request.minor >= 1 || request.major > 1)) return fail(Reason::kBadHost);
+  if (host && !authority.empty() && !ascii::equalsIgnoreCase(host->value, authority)) return fail(Reason::kBadHost);
+  request.host = !authority.empty() ? authority : host ? host->value : std::string_view();
+  if (request.host.empty()) return host ? Result<void>(fail(Reason::kBadHost)) : Result<void>();
+  std::string_view name;
+  bool has_upper = false;
+  if (request.host.size() > policy.host_bytes || !splitAuthority(request.host, name, has_upper)) {
+    return fail(Reason::kBadHost);
+  }
+  if (name.size() > 1 && name.ends_with('.')) name.remove_suffix(1);
+  if (has_upper) {
+    const std::span<char> lowered = take(storage, name.size());
+    for (size_t i = 0; i < name.size(); ++i) lowered[i] = ascii::lower(name[i]);
+    name = {lowered.data(), lowered.size()};
+  }
+  request.hostname = name;
+  return {};
+}
+
+Result<void> normalizeTarget(Request& request, const RequestPolicy& policy, std::span<char>& storage) {
+  if (request.raw_path == "*") {
+    request.path = request.raw_path;
+    return {};
+  }
+  const size_t question = request.raw_path.find('?');
+  const std::string_view path = request.raw_path.substr(0, question);
+  if (question != std::string_view::npos) request.query = request.raw_path.substr(question + 1);
+  const Result<NormalizedPath> normal = normalizePath(path, policy.path, storage);
+  if (!normal) return std::unexpected(normal.error());
+  request.path = normal->path;
+  request.has_encoded_slash = normal->has_encoded_slash;
+  if (normal->path.data() == storage.data()) storage = storage.subspan(normal->path.size());
+  return {};
+}
+
+Result<void> validateExpect(Request& request, const Field& expect) {
+  if (request.major == 1 && request.minor == 0) return {};  // RFC 9110 section 10.1.1: ignored in HTTP/1.0
+  if (!ascii::equalsIgnoreCase(expect.value, "100-continue")) return fail(Reason::kBadExpect);
+  request.expects_continue = true;
+  return {};
+}
+
+Result<uint64_t> parseLength(const Headers& headers, const Field& length) {
+  if (headers.isRepeated(Id::kContentLength)) return fail(Reason::kBadFraming);
+  const auto value = ascii::parseDecimal(length.value);
+  if (!value || *value > INT64_MAX) return fail(Reason::kBadFraming);
+  return *value;
 }
 
 bool mayBeTrailer(const Field& field) {

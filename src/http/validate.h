@@ -22,6 +22,16 @@ Result<Request> validateRequest(const RawRequest& raw, const RequestPolicy& poli
 // `method` is that of the request which it answers: a response to HEAD has no body.
 Result<Response> validateResponse(const RawResponse& raw, Method method);
 
+// Steps that both versions share. Host and authority: one, valid, and the same wherever they are said twice (RFC 9112
+// section 3.2); `authority` is that of an absolute-form target.
+Result<void> validateHost(Request& request, const Field* host, std::string_view authority, const RequestPolicy& policy,
+                          std::span<char>& storage);
+// raw_path -> path and query.
+Result<void> normalizeTarget(Request& request, const RequestPolicy& policy, std::span<char>& storage);
+Result<void> validateExpect(Request& request, const Field& expect);
+// The value of Content-Length: digits, once.
+Result<uint64_t> parseLength(const Headers& headers, const Field& length);
+
 // Whether a trailer field of this name may be passed on: never one that frames, routes or authenticates
 // (RFC 9110 section 6.5.1).
 bool mayBeTrailer(const Field& field);

@@ -104,10 +104,10 @@ SendBatch::SendBatch(Sys& sys) : sys_(sys) {}
 
 SendBatch::~SendBatch() = default;
 
-bool SendBatch::put(int fd, SendOwner& owner, std::span<const iovec> pieces) {
+size_t SendBatch::put(int fd, SendOwner& owner, std::span<const iovec> pieces) {
   size_t bytes = 0;
   for (const iovec& piece : pieces) bytes += piece.iov_len;
-  if (bytes > kBytesMost || bytes == 0) return false;
+  if (bytes > kBytesMost || bytes == 0) return 0;
   if (!memory_) memory_ = std::make_unique_for_overwrite<char[]>(kSendsMost * kBytesMost);
   if (count_ == kSendsMost) flush();
   Send& send = sends_[count_];
@@ -120,7 +120,7 @@ bool SendBatch::put(int fd, SendOwner& owner, std::span<const iovec> pieces) {
     at += piece.iov_len;
   }
   ++count_;
-  return true;
+  return bytes;
 }
 
 void SendBatch::flush() {

@@ -40,8 +40,9 @@ class SendBatch {
   SendBatch& operator=(const SendBatch&) = delete;
 
   // Copies `pieces`, which go out with the next flush, then `owner` hears of it; it must call flush() before it goes or
-  // closes the descriptor. One send a descriptor. False: they are too large, and the caller is to send them itself.
-  bool put(int fd, SendOwner& owner, std::span<const iovec> pieces);
+  // closes the descriptor. One send a descriptor. Returns how many bytes that is; 0: they are too large (or none), and
+  // the caller is to send them itself.
+  size_t put(int fd, SendOwner& owner, std::span<const iovec> pieces);
   void flush();
   bool isEmpty() const { return count_ == 0; }
 

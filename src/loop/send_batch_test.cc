@@ -41,7 +41,7 @@ struct Pair {
   int ends[2];
 };
 
-bool put(SendBatch& batch, const Pair& pair, Owner& owner, std::string_view text) {
+size_t put(SendBatch& batch, const Pair& pair, Owner& owner, std::string_view text) {
   const iovec piece{const_cast<char*>(text.data()), text.size()};
   return batch.put(pair.ends[0], owner, {&piece, 1});
 }

@@ -133,7 +133,7 @@ struct Listener {
   Limits limits;
   Timeouts timeouts;
   std::vector<Chain> chains;
-  Chain default_chain;
+  Chain default_chain;  // with neither http nor tcp: connections that no chain takes are closed
 };
 
 }  // namespace remora::model

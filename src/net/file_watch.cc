@@ -48,10 +48,9 @@ std::string targetOf(const std::string& link) {
   return bytes > 0 ? std::string(target.data(), static_cast<size_t>(bytes)) : std::string();
 }
 
-// Every entry that decides which file an absolute path names: the symlinks on the way, and the file itself or the
+// Adds every entry that decides which file an absolute path names: the symlinks on the way, and the file itself or the
 // first thing that is missing.
-std::map<std::string, std::set<std::string>> placesOn(const std::string& path) {
-  std::map<std::string, std::set<std::string>> places;
+void addPlacesOn(const std::string& path, std::map<std::string, std::set<std::string>>& places) {
   std::string directory = "/";
   std::string rest = path;
   for (int links = 0; links < kMaxLinks;) {
@@ -84,26 +83,36 @@ std::map<std::string, std::set<std::string>> placesOn(const std::string& path) {
       break;
     }
   }
-  return places;
 }
 
 }  // namespace
 
-std::expected<std::unique_ptr<FileWatch>, std::string> FileWatch::start(loop::Loop& loop, const std::string& path,
+std::expected<std::unique_ptr<FileWatch>, std::string> FileWatch::start(loop::Loop& loop,
+                                                                        std::vector<std::string> paths,
                                                                         OnChange on_change) {
-  std::error_code error;
-  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
-  if (error) return problem(path, error.value());
+  const std::string first = paths.empty() ? std::string() : paths.front();
   const int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-  if (fd < 0) return problem(path, errno);
-  std::unique_ptr<FileWatch> watch(new FileWatch(loop, absolute.string(), std::move(on_change), fd));
-  if (!loop.poller().add(fd, *watch, EPOLLIN | EPOLLET)) return problem(path, errno);
-  if (const int refused = watch->watchPlaces()) return problem(path, refused);
+  if (fd < 0) return problem(first, errno);
+  std::unique_ptr<FileWatch> watch(new FileWatch(loop, std::move(on_change), fd));
+  if (!loop.poller().add(fd, *watch, EPOLLIN | EPOLLET)) return problem(first, errno);
+  if (auto followed = watch->follow(std::move(paths)); !followed) return std::unexpected(std::move(followed.error()));
   return watch;
 }
 
-FileWatch::FileWatch(loop::Loop& loop, std::string path, OnChange on_change, int fd)
-    : loop_(loop), path_(std::move(path)), on_change_(std::move(on_change)), fd_(fd) {}
+FileWatch::FileWatch(loop::Loop& loop, OnChange on_change, int fd)
+    : loop_(loop), on_change_(std::move(on_change)), fd_(fd) {}
+
+std::expected<void, std::string> FileWatch::follow(std::vector<std::string> paths) {
+  for (std::string& path : paths) {
+    std::error_code error;
+    const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+    if (error) return problem(path, error.value());
+    path = absolute.string();
+  }
+  paths_ = std::move(paths);
+  if (const std::optional<Refusal> refused = watchPlaces()) return problem(refused->path, refused->error);
+  return {};
+}
 
 FileWatch::~FileWatch() {
   loop_.poller().remove(fd_, *this);
@@ -155,21 +164,27 @@ bool FileWatch::isRelevant(int watch, uint32_t mask, std::string_view name) cons
   return known->second.contains(std::string(name));
 }
 
-int FileWatch::watchPlaces() {
-  Places places = placesOn(path_);
+FileWatch::Places FileWatch::placesOnAll() const {
+  Places places;
+  for (const std::string& path : paths_) addPlacesOn(path, places);
+  return places;
+}
+
+std::optional<FileWatch::Refusal> FileWatch::watchPlaces() {
+  Places places = placesOnAll();
   for (int round = 0; round < kMaxRounds; ++round) {
     std::map<int, std::set<std::string>> watches;
-    int refused = 0;
+    std::optional<Refusal> refused;
     for (const auto& [directory, names] : places) {
       const int watch = inotify_add_watch(fd_, directory.c_str(), kMask);
       if (watch >= 0) {
         watches[watch].insert(names.begin(), names.end());
-      } else {
-        refused = errno;
+      } else if (!refused) {
+        refused = Refusal{directory + "/" + *names.begin(), errno};
       }
     }
     // A directory that vanished between the two looks gives another way in the next round.
-    Places seen = placesOn(path_);
+    Places seen = placesOnAll();
     const bool is_stable = seen == places;
     places = std::move(seen);
     for (const auto& [watch, names] : watches_) {
@@ -178,7 +193,7 @@ int FileWatch::watchPlaces() {
     watches_ = std::move(watches);
     if (is_stable) return refused;
   }
-  return 0;
+  return std::nullopt;
 }
 
 }  // namespace remora::net

@@ -26,10 +26,16 @@ class FileWatchTest : public ::testing::Test {
 
   fs::path at(const std::string& name) const { return directory_ / name; }
   void write(const std::string& name, const std::string& text) { std::ofstream(at(name)) << text; }
-  void watch(const std::string& name) {
-    auto started = FileWatch::start(loop_, at(name).string(), [this] { ++told_; });
+  void watch(const std::string& name) { watchAll({name}); }
+  void watchAll(const std::vector<std::string>& names) {
+    auto started = FileWatch::start(loop_, pathsOf(names), [this] { ++told_; });
     ASSERT_TRUE(started) << started.error();
     watch_ = std::move(*started);
+  }
+  std::vector<std::string> pathsOf(const std::vector<std::string>& names) const {
+    std::vector<std::string> paths;
+    for (const std::string& name : names) paths.push_back(at(name).string());
+    return paths;
   }
   // Turns until the watch has told `times` changes, or for too long.
   int toldOf(int times) {
@@ -185,12 +191,76 @@ TEST_F(FileWatchTest, NothingIsToldAfterItsEnd) {
 TEST_F(FileWatchTest, ARelativePathIsTakenFromWhereItWasGiven) {
   const fs::path before = fs::current_path();
   fs::current_path(directory_);
-  auto started = FileWatch::start(loop_, "shop.yaml", [this] { ++told_; });
+  auto started = FileWatch::start(loop_, {"shop.yaml"}, [this] { ++told_; });
   fs::current_path(before);
   ASSERT_TRUE(started) << started.error();
-  EXPECT_EQ((*started)->path(), at("shop.yaml").string());
+  EXPECT_EQ((*started)->paths(), pathsOf({"shop.yaml"}));
   write("shop.yaml", "two");
   EXPECT_EQ(toldOf(1), 1);
+}
+
+TEST_F(FileWatchTest, ChangesOfSeveralFilesWithinAMomentAreToldOnce) {
+  write("cert.pem", "1");
+  fs::create_directory(at("keys"));
+  write("keys/key.pem", "1");
+  watchAll({"shop.yaml", "cert.pem", "keys/key.pem"});
+  write("cert.pem", "2");
+  loop_.turn(Deadline::at(loop_.readClock()));
+  write("keys/key.pem", "2");
+  EXPECT_EQ(toldOf(1), 1);
+  EXPECT_EQ(toldWhenQuiet(), 1);
+  write("keys/key.pem", "3");
+  EXPECT_EQ(toldOf(2), 2);
+}
+
+TEST_F(FileWatchTest, ASecretAndAConfigMapEachSwapTheirOwnLink) {
+  const auto put = [&](const std::string& volume, const std::string& version, const std::string& file) {
+    fs::create_directories(at(volume + "/" + version));
+    write(volume + "/" + version + "/" + file, version);
+    fs::create_directory_symlink(version, at(volume + "/..data_tmp"));
+    fs::rename(at(volume + "/..data_tmp"), at(volume + "/..data"));
+  };
+  put("config", "..1", "app.yaml");
+  put("secret", "..1", "tls.crt");
+  write("secret/..1/tls.key", "1");
+  fs::create_symlink("..data/app.yaml", at("config/app.yaml"));
+  for (const char* name : {"tls.crt", "tls.key"}) {
+    fs::create_symlink("..data/" + std::string(name), at("secret/" + std::string(name)));
+  }
+  watchAll({"config/app.yaml", "secret/tls.crt", "secret/tls.key"});
+  put("secret", "..2", "tls.crt");
+  fs::remove_all(at("secret/..1"));
+  EXPECT_EQ(toldOf(1), 1) << "both files changed by one swap";
+  EXPECT_EQ(toldWhenQuiet(), 1);
+  put("config", "..2", "app.yaml");
+  EXPECT_EQ(toldOf(2), 2);
+}
+
+TEST_F(FileWatchTest, FollowsOtherFilesFromThenOn) {
+  write("old.pem", "1");
+  write("new.pem", "1");
+  watchAll({"shop.yaml", "old.pem"});
+  ASSERT_TRUE(watch_->follow(pathsOf({"shop.yaml", "new.pem", "missing/later.pem"})));
+  write("old.pem", "2");
+  EXPECT_EQ(toldWhenQuiet(), 0);
+  write("new.pem", "2");
+  EXPECT_EQ(toldOf(1), 1);
+  fs::create_directory(at("missing"));
+  write("missing/later.pem", "1");
+  EXPECT_EQ(toldOf(2), 2);
+}
+
+TEST_F(FileWatchTest, MayBeGivenOtherFilesWhileItTells) {
+  auto started = FileWatch::start(loop_, pathsOf({"shop.yaml"}), [this] {
+    ++told_;
+    ASSERT_TRUE(watch_->follow(pathsOf({"shop.yaml", "cert.pem"})));
+  });
+  ASSERT_TRUE(started) << started.error();
+  watch_ = std::move(*started);
+  write("shop.yaml", "two");
+  EXPECT_EQ(toldOf(1), 1);
+  write("cert.pem", "1");
+  EXPECT_EQ(toldOf(2), 2);
 }
 
 }  // namespace

@@ -50,6 +50,14 @@ class MemoryStream final : public Stream {
     if (was_full && other_) other_->notify({.writable = true});
     return {n, 0};
   }
+  IoResult peek(std::span<char> into) override {
+    if (failed_) return {0, ECONNRESET};
+    if (inbox_.empty() && !ended_) {
+      may_read_ = false;
+      return {0, EAGAIN};
+    }
+    return {inbox_.copy(into.data(), into.size()), 0};
+  }
   IoResult write(std::span<const iovec> pieces) override {
     if (failed_) return {0, ECONNRESET};
     if (!other_ || finished_) return {0, EPIPE};

@@ -22,7 +22,7 @@ void Stream::notify(Readiness change) {
     reset_waiter_->finish(loop_.queue(), {});
     heard = true;
   }
-  const bool tells = change.readable || change.hangup || change.error || (change.writable && tells_writable_);
+  const bool tells = change.readable || change.hangup || change.error || (change.writable && watches_writing_);
   if (watcher_ && !heard && tells) loop_.post(*watcher_);
 }
 

@@ -39,6 +39,10 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
 
   virtual IoResult read(std::span<char> into) = 0;
+  // What a read would give, which stays where it is; EOPNOTSUPP where that isn't known. mayRead() stays true after
+  // bytes were seen, so that a ReadWait ends at once: whoever needs more than is there waits for the watcher to be
+  // told, as it is of every arrival.
+  virtual IoResult peek(std::span<char> /*into*/) { return {0, EOPNOTSUPP}; }
   // Takes as much as fits now. Memory is borrowed only until it returns.
   virtual IoResult write(std::span<const iovec> pieces) = 0;
   // They may be gathered until the end of the loop's turn; closing and shutdownWrite() send them first.
@@ -72,7 +76,7 @@ class Stream {
   enum class Watch : uint8_t { kUsual, kWritable };
   void setWatcher(loop::Runnable* watcher, Watch watch = Watch::kUsual) {
     watcher_ = watcher;
-    tells_writable_ = watch == Watch::kWritable;
+    watches_writing_ = watch == Watch::kWritable;
   }
   // Ends a running ReadWait with `failure`; nothing happens when there is none.
   void interruptRead(Failure failure);
@@ -103,11 +107,11 @@ class Stream {
   friend class ReadWait;
   friend class WriteWait;
   friend class ResetWait;
-  bool tells_writable_ = false;
   class ReadWait* reader_ = nullptr;
   class WriteWait* writer_ = nullptr;
   class ResetWait* reset_waiter_ = nullptr;
   loop::Runnable* watcher_ = nullptr;
+  bool watches_writing_ = false;
 };
 
 // How long a body may keep somebody waiting: `stall` without one byte, and in all until `overall` (the exchange's

@@ -266,6 +266,27 @@ TEST_F(TcpStreamTest, AShortReadMeansDrainedUntilTheNextEdge) {
   EXPECT_EQ(far->read(buffer).bytes, 1u);
 }
 
+TEST_F(TcpStreamTest, WhatIsPeekedAtStaysAndTheWatcherHearsOfMore) {
+  auto [near, far] = connectPair(connector_);
+  char buffer[16];
+  EXPECT_TRUE(far->peek(buffer).isBlocked());
+  EXPECT_FALSE(far->mayRead());
+  Counter watcher;
+  far->setWatcher(&watcher);
+  writeText(*near, "abc");
+  EXPECT_TRUE(turnUntil([&] { return watcher.count == 1; }));
+  EXPECT_EQ(far->peek(buffer).bytes, 3u);
+  EXPECT_TRUE(far->mayRead());  // no edge would tell of these bytes again
+  writeText(*near, "de");
+  EXPECT_TRUE(turnUntil([&] { return watcher.count == 2; }));
+  EXPECT_EQ(far->peek(buffer).bytes, 5u);
+  EXPECT_EQ(far->peek({buffer, 2}).bytes, 2u);
+  EXPECT_EQ(readAll(*far), "abcde");
+  near->shutdownWrite();
+  EXPECT_TRUE(turnUntil([&] { return far->hasHangup(); }));
+  EXPECT_TRUE(far->peek(buffer).isEnd());
+}
+
 TEST_F(TcpStreamTest, SeesTheEndBehindTheLastBytes) {
   auto [near, far] = connectPair(connector_);
   writeText(*near, "bye");

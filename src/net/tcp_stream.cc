@@ -55,17 +55,25 @@ IoResult TcpStream::read(std::span<char> into) {
   return {static_cast<size_t>(n), 0};
 }
 
+IoResult TcpStream::peek(std::span<char> into) {
+  const ssize_t n = sys_.recv(fd_, into.data(), into.size(), MSG_PEEK);
+  if (n <= 0 && broken_) return {0, broken_};
+  if (n >= 0) return {static_cast<size_t>(n), 0};
+  if (errno == EINTR) return {0, EAGAIN};
+  if (errno == EAGAIN) may_read_ = false;
+  return {0, errno};
+}
+
 IoResult TcpStream::write(std::span<const iovec> pieces) {
   flush();
   if (broken_) return {0, broken_};
   refused_ = 0;
   if (unsent_) return {0, EAGAIN};
   loop::SendBatch* const batch = loop_.sends();
-  if (!batch || writes_through_ || !may_write_ || !batch->put(fd_, *this, pieces)) return writeNow(pieces);
+  const size_t gathered = batch && !writes_through_ && may_write_ ? batch->put(fd_, *this, pieces) : 0;
+  if (gathered == 0) return writeNow(pieces);
   is_gathered_ = true;
-  size_t bytes = 0;
-  for (const iovec& piece : pieces) bytes += piece.iov_len;
-  return {bytes, 0};
+  return {gathered, 0};
 }
 
 IoResult TcpStream::writeNow(std::span<const iovec> pieces) {

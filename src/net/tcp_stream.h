@@ -21,6 +21,7 @@ class TcpStream final : public Stream, private loop::Pollable, private loop::Sen
   ~TcpStream() override;
 
   IoResult read(std::span<char> into) override;
+  IoResult peek(std::span<char> into) override;
   IoResult write(std::span<const iovec> pieces) override;
   void shutdownWrite() override;
   void writeThrough() override;

@@ -14,6 +14,9 @@ enum class Field : uint8_t {
   // The default set, in its order.
   kTime, kDirection, kListener, kMethod, kHost, kPath, kProtocol, kStatus, kReason, kBytesReceived, kBytesSent,
   kDurationUs, kUpstreamUs, kRemote, kRoute, kService, kEndpoint, kAttempts, kRequestId, kTraceId, kUserAgent,
+  // In the default set too, where there is something to say.
+  kTlsVersion, kTlsCipher, kTlsGroup, kServerName, kPeer, kUpstreamProtocol, kUpstreamTlsVersion, kUpstreamPeer,
+  kGrpcStatus, kGrpcMessage,
   // By name only. kPath and kTarget are the same: the first is what people look for, the second says what it is.
   kClient, kLocal, kScheme, kTarget, kNormalizedPath, kReferer, kSpanId, kGeneration, kDetail, kReused, kUpgraded,
   kFlags, kTrail, kStart,
@@ -22,6 +25,7 @@ enum class Field : uint8_t {
 // clang-format on
 constexpr auto kFieldCount = static_cast<size_t>(Field::kCount);
 constexpr auto kDefaultCount = static_cast<size_t>(Field::kClient);
+constexpr auto kOptionalFrom = static_cast<size_t>(Field::kTlsVersion);
 
 enum class Kind : uint8_t { kString, kLiteral };  // kLiteral: a JSON number or boolean
 
@@ -33,7 +37,7 @@ struct FieldRow {
   std::string_view ExchangeRecord::* text = nullptr;  // of those that are a text of the record, escaped as it goes out
 };
 
-// Limits are generous for what people send, and small enough that a line of the default fields fits 6 KiB: an attacker
+// Limits are generous for what people send, and small enough that a line of the default fields fits 7 KiB: an attacker
 // must not be able to fill the log's buffers with few requests.
 constexpr size_t kNumber = kLongestNumber;
 constexpr size_t kTrailLimit = Trail::kCapacity * 48;  // "no_route_matched#4294967295/65535@4294967295," is 45 bytes
@@ -60,6 +64,16 @@ constexpr std::array kRows = {
   FieldRow{Field::kRequestId, "request_id", Kind::kString, 128, &ExchangeRecord::request_id},
   FieldRow{Field::kTraceId, "trace_id", Kind::kString, 32, &ExchangeRecord::trace_id},
   FieldRow{Field::kUserAgent, "user_agent", Kind::kString, 512, &ExchangeRecord::user_agent},
+  FieldRow{Field::kTlsVersion, "tls_version", Kind::kString, 8, &ExchangeRecord::tls_version},
+  FieldRow{Field::kTlsCipher, "tls_cipher", Kind::kString, 40, &ExchangeRecord::tls_cipher},
+  FieldRow{Field::kTlsGroup, "tls_group", Kind::kString, 24, &ExchangeRecord::tls_group},
+  FieldRow{Field::kServerName, "server_name", Kind::kString, 256, &ExchangeRecord::server_name},
+  FieldRow{Field::kPeer, "peer", Kind::kString, 256, &ExchangeRecord::peer},
+  FieldRow{Field::kUpstreamProtocol, "upstream_protocol", Kind::kString, 8, &ExchangeRecord::upstream_protocol},
+  FieldRow{Field::kUpstreamTlsVersion, "upstream_tls_version", Kind::kString, 8, &ExchangeRecord::upstream_tls_version},
+  FieldRow{Field::kUpstreamPeer, "upstream_peer", Kind::kString, 256, &ExchangeRecord::upstream_peer},
+  FieldRow{Field::kGrpcStatus, "grpc_status", Kind::kString, 20, &ExchangeRecord::grpc_status},
+  FieldRow{Field::kGrpcMessage, "grpc_message", Kind::kString, 256, &ExchangeRecord::grpc_message},
   FieldRow{Field::kClient, "client", Kind::kString, 128, &ExchangeRecord::client},
   FieldRow{Field::kLocal, "local", Kind::kString, 128, &ExchangeRecord::local},
   FieldRow{Field::kScheme, "scheme", Kind::kString, 32, &ExchangeRecord::scheme},
@@ -89,6 +103,14 @@ consteval bool textsAreStrings() {
   }
   return true;
 }
+// An optional field is left out as `","name":"value`: between two strings, without a look at its neighbours.
+consteval bool optionalOnesStandBetweenStrings() {
+  for (size_t i = kOptionalFrom - 1; i < kDefaultCount; ++i) {
+    if (!kRows[i].text) return false;
+  }
+  return true;
+}
+static_assert(optionalOnesStandBetweenStrings());
 static_assert(textsAreStrings(), "a text is quoted in JSON");
 static_assert(rowsAreInOrder(), "each field has exactly one row, in the order of the enum");
 
@@ -124,6 +146,8 @@ bool hasControl(std::string_view text) {
 }
 
 std::string_view protocolOf(const ExchangeRecord& record) {
+  if (record.http_major == 2) return "HTTP/2";
+  if (record.http_major == 0) return "TCP";
   return record.http_minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
 }
 
@@ -210,7 +234,8 @@ std::expected<AccessLogFormat, std::string> AccessLogFormat::json(std::span<cons
     }
     chosen.push_back(*field);
   }
-  for (size_t i = 0; fields.empty() && i < kDefaultCount; ++i) chosen.push_back(static_cast<Field>(i));
+  const bool is_default = fields.empty();
+  for (size_t i = 0; is_default && i < kDefaultCount; ++i) chosen.push_back(static_cast<Field>(i));
 
   AccessLogFormat format;
   format.style_ = Style::kJson;
@@ -219,6 +244,7 @@ std::expected<AccessLogFormat, std::string> AccessLogFormat::json(std::span<cons
     const std::string_view quote = rowOf(field).kind == Kind::kString ? "\"" : "";
     constant.append("\"").append(rowOf(field).name).append("\":").append(quote);
     format.add(constant, static_cast<uint8_t>(field), Escaping::kQuoted);
+    format.pieces_.back().is_optional = is_default && static_cast<size_t>(field) >= kOptionalFrom;
     constant.assign(quote).append(",");
   }
   constant.back() = '}';
@@ -278,6 +304,7 @@ size_t AccessLogFormat::write(const ExchangeRecord& record, std::span<char> out)
   const char* const constants = constants_.data();
   LineWriter line(out.data());
   for (const Piece& piece : pieces_) {
+    if (piece.is_optional && (record.*kRows[piece.field].text).empty()) continue;
     line.putPadded(constants + piece.constant_offset, piece.constant_size);
     const size_t before = line.size();
     const FieldRow& row = kRows[piece.field];

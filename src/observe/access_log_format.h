@@ -21,7 +21,8 @@ std::span<const std::string_view> accessLogFieldNames();
 
 class AccessLogFormat {
  public:
-  // JSON objects of the default fields, or of `fields` in that order when there are any. The error is a sentence.
+  // JSON objects of the default fields, the last of which only where there is something to say (TLS, gRPC), or of
+  // `fields` in that order when there are any. The error is a sentence.
   static std::expected<AccessLogFormat, std::string> json(std::span<const std::string> fields);
   // `text` with each %{name} replaced and %% for a percent. Values between double quotes keep their blanks; elsewhere a
   // blank inside a value becomes \u0020, so that a client can't add words to the line. Empty values become "-".
@@ -42,6 +43,7 @@ class AccessLogFormat {
     uint32_t constant_size = 0;
     uint8_t field = 0;  // index into the table of fields
     Escaping escaping = Escaping::kQuoted;
+    bool is_optional = false;  // nothing of it is written while its field is empty
   };
 
   AccessLogFormat() = default;

@@ -100,6 +100,12 @@ TEST(AccessLogFormat, FillsATemplate) {
   EXPECT_EQ(writeText("%{trace_id} \"%{referer}\"", sample()), "- \"-\"\n");
 }
 
+TEST(AccessLogFormat, TellsOpaqueConnections) {
+  ExchangeRecord record = sample();
+  record.http_major = record.http_minor = 0;
+  EXPECT_EQ(writeText("%{protocol}", record), "TCP\n");
+}
+
 TEST(AccessLogFormat, RefusesTemplatesThatCannotBeMeant) {
   EXPECT_THAT(AccessLogFormat::text("100%").error(), HasSubstr("write %% for a percent sign"));
   EXPECT_THAT(AccessLogFormat::text("%{status").error(), HasSubstr("such as %{status}"));
@@ -166,7 +172,22 @@ TEST(AccessLogFormat, ItsLongestLineFitsItsBound) {
     const std::vector<std::string> all(accessLogFieldNames().begin(), accessLogFieldNames().end());
     EXPECT_TRUE(nlohmann::json::accept(write(AccessLogFormat::json(all).value(), record)));
   }
-  EXPECT_LE(AccessLogFormat::json({}).value().maxLine(), 6 * 1024U);
+  EXPECT_LE(AccessLogFormat::json({}).value().maxLine(), 7 * 1024U);
+}
+
+TEST(AccessLogFormat, TheDefaultSetSaysMoreWhereThereIsMoreToSay) {
+  const AccessLogFormat format = AccessLogFormat::json({}).value();
+  ExchangeRecord record = sample();
+  EXPECT_FALSE(nlohmann::json::parse(write(format, record)).contains("tls_version"));
+  record.tls_version = "TLSv1.3";
+  record.grpc_status = "UNAVAILABLE";
+  const nlohmann::json line = nlohmann::json::parse(write(format, record));
+  EXPECT_EQ(line["tls_version"], "TLSv1.3");
+  EXPECT_EQ(line["grpc_status"], "UNAVAILABLE");
+  EXPECT_FALSE(line.contains("peer"));
+  EXPECT_EQ(line["user_agent"], record.user_agent);
+  const std::vector<std::string> named = {"peer", "status"};
+  EXPECT_EQ(nlohmann::json::parse(write(AccessLogFormat::json(named).value(), record))["peer"], "");
 }
 
 TEST(AccessLogFormat, WritesNothingWhereALineMightNotFit) {

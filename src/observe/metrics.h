@@ -16,17 +16,23 @@ struct CoreCounters {
   Gauge downstream_active;
   Counter downstream_closed;
   Counter downstream_shed;  // refused for lack of descriptors or past limits.connections
+  Counter downstream_h2_connections;
+  Counter tls_handshakes;  // of clients, settled
+  Counter tls_resumed;     // of these, by a ticket
+  Counter tls_handshake_failures;
   Counter downstream_bytes_received;
   Counter downstream_bytes_sent;
   Counter upstream_connects;  // connections asked for
   Counter upstream_connect_failures;
-  Gauge upstream_active;  // leased to an exchange
-  Gauge upstream_idle;    // in the pool
+  Gauge upstream_active;          // leased to an exchange
+  Gauge upstream_idle;            // in the pool
+  Gauge upstream_h2_connections;  // each shared by many exchanges
   Counter upstream_reused;
   Counter upstream_closed_by_peer;  // while idle
   Counter upstream_retired;         // by age, idle time or a request count
   Counter replays;                  // a request sent again because it provably never arrived
   Gauge tunnels_active;
+  Gauge tcp_active;
   Counter protocol_errors_downstream;
   Counter protocol_errors_upstream;
   Counter glitches_downstream;  // odd but legal
@@ -38,9 +44,10 @@ struct CoreCounters {
 // On cache lines of its own: a neighbour's counter on the same line would cost each core its line at every request.
 struct alignas(64) CoreMetrics : CoreCounters {
   CoreMetrics() = default;
-  explicit CoreMetrics(size_t most_series) : requests(most_series) {}
+  explicit CoreMetrics(size_t most_series) : requests(most_series), tcp(most_series) {}
 
   RequestMetrics requests;
+  RequestMetrics tcp;  // of opaque connections, each counted as one request without a route or a status
 };
 
 }  // namespace remora::observe

@@ -31,6 +31,12 @@ constexpr std::array kRows = {
                "Connections of clients that ended."},
     CounterRow{&C::downstream_shed, "remora_downstream_connections_shed_total",
                "Connections refused for lack of descriptors or past limits.connections."},
+    CounterRow{&C::downstream_h2_connections, "remora_downstream_http2_connections_total",
+               "Connections of clients that spoke HTTP/2."},
+    CounterRow{&C::tls_handshakes, "remora_tls_handshakes_total", "TLS handshakes of clients that succeeded."},
+    CounterRow{&C::tls_resumed, "remora_tls_resumed_handshakes_total", "Of these, resumed by a session ticket."},
+    CounterRow{&C::tls_handshake_failures, "remora_tls_handshake_failures_total",
+               "TLS handshakes of clients that failed; the access log says why."},
     CounterRow{&C::downstream_bytes_received, "remora_downstream_received_bytes_total", "Bytes read from clients."},
     CounterRow{&C::downstream_bytes_sent, "remora_downstream_sent_bytes_total", "Bytes written to clients."},
     CounterRow{&C::upstream_connects, "remora_upstream_connects_total", "Connections to endpoints begun."},
@@ -38,6 +44,8 @@ constexpr std::array kRows = {
                "Connections to endpoints that failed or took too long."},
     CounterRow{&C::upstream_active, "remora_upstream_connections_active", "Connections to endpoints in use."},
     CounterRow{&C::upstream_idle, "remora_upstream_connections_idle", "Connections to endpoints waiting in the pool."},
+    CounterRow{&C::upstream_h2_connections, "remora_upstream_http2_connections_active",
+               "HTTP/2 connections to endpoints, each shared by many requests."},
     CounterRow{&C::upstream_reused, "remora_upstream_connections_reused_total",
                "Requests sent over a connection from the pool."},
     CounterRow{&C::upstream_closed_by_peer, "remora_upstream_connections_closed_by_peer_total",
@@ -47,6 +55,7 @@ constexpr std::array kRows = {
     CounterRow{&C::replays, "remora_upstream_replays_total",
                "Requests sent again because they provably never reached the application."},
     CounterRow{&C::tunnels_active, "remora_tunnels_active", "Upgraded connections, such as WebSockets, that are open."},
+    CounterRow{&C::tcp_active, "remora_tcp_connections_active", "Connections relayed as opaque TCP that are open."},
     CounterRow{&C::protocol_errors_downstream, "remora_downstream_protocol_errors_total",
                "Requests refused because they were malformed or ambiguous."},
     CounterRow{&C::protocol_errors_upstream, "remora_upstream_protocol_errors_total",
@@ -129,6 +138,7 @@ struct RequestSum {
   std::array<std::array<uint64_t, kReasons>, RequestSeries::kStatusClasses> requests{};
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
+  std::array<uint64_t, kGrpcStatuses> grpc{};
 };
 
 struct LatencySum {
@@ -165,6 +175,7 @@ void addSeries(const RequestSeries& series, Sums& sums) {
       sum.requests[status_class][reason] += series.requests(status_class, static_cast<Reason>(reason));
     }
   }
+  for (uint32_t code = 0; code < kGrpcStatuses; ++code) sum.grpc[code] += series.grpcCalls(code);
   sum.bytes_in += series.bytesIn();
   sum.bytes_out += series.bytesOut();
   ServiceSum& latency = sums.latencies[fmt::format(R"(direction="{}",route="{}",service="{}")",
@@ -178,8 +189,8 @@ Sums sumOf(Cores cores) {
   for (const CoreMetrics* core : cores) {
     const size_t count = core->requests.size();
     for (size_t i = 0; i < count; ++i) addSeries(core->requests.at(i), sums);
-    sums.series += count;
-    sums.overflow += core->requests.overflow();
+    sums.series += count + core->tcp.size();
+    sums.overflow += core->requests.overflow() + core->tcp.overflow();
   }
   return sums;
 }
@@ -208,6 +219,66 @@ void renderRequests(const Sums& sums, Output out) {
   head(out, "remora_response_body_bytes_total", "counter", "Bytes of response bodies sent.");
   for (const auto& [labels, sum] : sums.requests) {
     fmt::format_to(out, "remora_response_body_bytes_total{{{}}} {}\n", labels, sum.bytes_out);
+  }
+}
+
+struct TcpSum {
+  std::array<uint64_t, kReasons> connections{};
+  uint64_t received = 0;
+  uint64_t sent = 0;
+};
+using TcpSums = std::map<std::string, TcpSum>;  // by direction, listener, service
+
+TcpSums tcpSumsOf(Cores cores) {
+  TcpSums sums;
+  for (const CoreMetrics* core : cores) {
+    const size_t count = core->tcp.size();
+    for (size_t i = 0; i < count; ++i) {
+      const RequestSeries& series = core->tcp.at(i);
+      const SeriesLabels labels = series.labels();
+      TcpSum& sum = sums[fmt::format(R"(direction="{}",listener="{}",service="{}")", nameOf(labels.direction),
+                                     escapeLabel(labels.listener), escapeLabel(labels.service))];
+      for (size_t reason = 0; reason < kReasons; ++reason) {
+        sum.connections[reason] += series.requests(0, static_cast<Reason>(reason));
+      }
+      sum.received += series.bytesIn();
+      sum.sent += series.bytesOut();
+    }
+  }
+  return sums;
+}
+
+// Nothing at all where no TCP is relayed.
+void renderTcp(Cores cores, Output out) {
+  const TcpSums sums = tcpSumsOf(cores);
+  if (sums.empty()) return;
+  constexpr std::string_view kName = "remora_tcp_connections_total";
+  head(out, kName, "counter", "Connections relayed as opaque TCP that ended, by reason.");
+  for (const auto& [labels, sum] : sums) {
+    for (size_t reason = 0; reason < kReasons; ++reason) {
+      if (sum.connections[reason] == 0 && static_cast<Reason>(reason) != Reason::kOk) continue;
+      fmt::format_to(out, "{}{{{},reason=\"{}\"}} {}\n", kName, labels, tokenOf(static_cast<Reason>(reason)),
+                     sum.connections[reason]);
+    }
+  }
+  head(out, "remora_tcp_received_bytes_total", "counter", "Bytes received on such connections, when they ended.");
+  for (const auto& [labels, sum] : sums) {
+    fmt::format_to(out, "remora_tcp_received_bytes_total{{{}}} {}\n", labels, sum.received);
+  }
+  head(out, "remora_tcp_sent_bytes_total", "counter", "Bytes sent on such connections, when they ended.");
+  for (const auto& [labels, sum] : sums) {
+    fmt::format_to(out, "remora_tcp_sent_bytes_total{{{}}} {}\n", labels, sum.sent);
+  }
+}
+
+void renderGrpc(const Sums& sums, Output out) {
+  constexpr std::string_view kName = "remora_grpc_calls_total";
+  head(out, kName, "counter", "gRPC calls that ended with a status, by its name.");
+  for (const auto& [labels, sum] : sums.requests) {
+    for (uint32_t code = 0; code < kGrpcStatuses; ++code) {
+      if (sum.grpc[code] == 0) continue;
+      fmt::format_to(out, "{}{{{},grpc_status=\"{}\"}} {}\n", kName, labels, grpcStatusName(code), sum.grpc[code]);
+    }
   }
 }
 
@@ -256,14 +327,17 @@ std::string renderPrometheus(Cores cores, const ProcessFacts& facts) {
   const Output out(text);
   const Sums sums = sumOf(cores);
   renderRequests(sums, out);
+  renderGrpc(sums, out);
   renderHistogram(sums, out, "remora_request_duration_seconds", "From the request head read to the last byte sent.",
                   &ServiceSum::whole);
   renderHistogram(sums, out, "remora_upstream_duration_seconds", "From the request sent to the response head.",
                   &ServiceSum::upstream);
+  renderTcp(cores, out);
   renderCounters(cores, out);
-  single(out, "remora_metric_series", "gauge", "Request series held, summed over the cores.", sums.series);
+  single(out, "remora_metric_series", "gauge", "Series of requests and TCP connections held, summed over the cores.",
+         sums.series);
   single(out, "remora_metric_series_overflow_total", "counter",
-         "Look-ups of request series that went to 'other' because a core held as many as it may.", sums.overflow);
+         "Look-ups of such series that went to 'other' because a core held as many as it may.", sums.overflow);
   renderProcess(facts, out);
   return text;
 }

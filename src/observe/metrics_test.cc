@@ -121,6 +121,25 @@ TEST(Metrics, SumsOverCores) {
   EXPECT_THAT(text, HasSubstr("\nremora_metric_series 2\n"));
 }
 
+TEST(Metrics, TellConnectionsOfTcpFromRequests) {
+  CoreMetrics one;
+  CoreMetrics two;
+  for (CoreMetrics* core : {&one, &two}) {
+    RequestSeries* const series = core->tcp.seriesFor({Direction::kOutbound, "pg", "", "db"});
+    series->record(0, Reason::kOk, Milliseconds(5), Duration(0), 10, 20);
+  }
+  two.tcp.seriesFor({Direction::kOutbound, "pg", "", "db"})->record(0, Reason::kTcpIdle, {}, {}, 1, 2);
+  const CoreMetrics* const cores[] = {&one, &two};
+  const std::string text = renderPrometheus(cores, {});
+  const std::string labels = R"({direction="outbound",listener="pg",service="db")";
+  EXPECT_THAT(text, HasSubstr("remora_tcp_connections_total" + labels + ",reason=\"ok\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("remora_tcp_connections_total" + labels + ",reason=\"tcp_idle\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("remora_tcp_received_bytes_total" + labels + "} 21\n"));
+  EXPECT_THAT(text, HasSubstr("remora_tcp_sent_bytes_total" + labels + "} 42\n"));
+  EXPECT_THAT(text, HasSubstr("remora_metric_series 2\n"));
+  EXPECT_THAT(text, Not(HasSubstr("remora_requests_total{")));
+}
+
 TEST(Metrics, EscapesLabels) {
   CoreMetrics core;
   core.requests.seriesFor({Direction::kOutbound, "a\\b", "c\"d", "e\nf"});
@@ -137,7 +156,7 @@ TEST(Metrics, EveryMetricHasHelpTypeAndOneBlock) {
   CoreMetrics core;
   core.requests.seriesFor(kShop)->record(200, Reason::kOk, Duration(1), Duration(1), 1, 1);
   std::istringstream text(render(core));
-  const std::regex sample(R"(([a-z_]+)(\{[^}]*\})? [-0-9.e+]+)");
+  const std::regex sample(R"(([a-z0-9_]+)(\{[^}]*\})? [-0-9.e+]+)");
   std::string line, current;
   std::set<std::string> seen;
   while (std::getline(text, line)) {

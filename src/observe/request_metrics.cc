@@ -84,6 +84,7 @@ RequestSeries::RequestSeries(const SeriesLabels& labels)
 
 RequestSeries::~RequestSeries() {
   delete others_.load(std::memory_order_relaxed);
+  delete grpc_.load(std::memory_order_relaxed);
 }
 
 void RequestSeries::countOther(size_t status_class, Reason reason) {
@@ -93,6 +94,20 @@ void RequestSeries::countOther(size_t status_class, Reason reason) {
     others_.store(others, std::memory_order_release);
   }
   (*others)[status_class][static_cast<size_t>(rowOf(reason).reason)].add();
+}
+
+void RequestSeries::countGrpc(uint32_t code) {
+  GrpcCalls* calls = grpc_.load(std::memory_order_relaxed);
+  if (calls == nullptr) {
+    calls = new GrpcCalls();
+    grpc_.store(calls, std::memory_order_release);
+  }
+  if (code < calls->size()) (*calls)[code].add();
+}
+
+uint64_t RequestSeries::grpcCalls(uint32_t code) const {
+  const GrpcCalls* calls = grpc_.load(std::memory_order_acquire);
+  return calls == nullptr ? 0 : (*calls)[code].value();
 }
 
 uint64_t RequestSeries::requests(size_t status_class, Reason reason) const {

@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "base/deadline.h"
+#include "base/grpc_status.h"
 #include "base/reasons.h"
 #include "observe/counter.h"
 
@@ -70,8 +71,12 @@ class RequestSeries {
     if (upstream.count() > 0) upstream_.record(upstream);
   }
 
+  // Beside record(), for a gRPC call whose status is known.
+  void countGrpc(uint32_t code);
+
   SeriesLabels labels() const { return {direction_, listener_, route_, service_}; }
   uint64_t requests(size_t status_class, Reason reason) const;
+  uint64_t grpcCalls(uint32_t code) const;  // below kGrpcStatuses
   const Histogram& whole() const { return whole_; }
   const Histogram& upstream() const { return upstream_; }
   uint64_t bytesIn() const { return bytes_in_.value(); }
@@ -81,6 +86,8 @@ class RequestSeries {
   // 2 KiB that most series never need: made with the first request that didn't end with kOk.
   using Others = std::array<std::array<Counter, static_cast<size_t>(Reason::kCount)>, kStatusClasses>;
 
+  using GrpcCalls = std::array<Counter, kGrpcStatuses>;
+
   void countOther(size_t status_class, Reason reason);
 
   std::array<Counter, kStatusClasses> ok_;
@@ -89,6 +96,7 @@ class RequestSeries {
   Histogram whole_;
   Histogram upstream_;
   std::atomic<Others*> others_{nullptr};
+  std::atomic<GrpcCalls*> grpc_{nullptr};  // made with the first call
   const Direction direction_;
   const std::string listener_;
   const std::string route_;

@@ -9,7 +9,7 @@ std::string_view nameOf(Outcome outcome) {
       "received",   "host_matched",   "route_matched",   "no_route_matched", "cluster_chosen",
       "redirected", "answered",       "endpoint_chosen", "connected",        "reused",
       "sent",       "attempt_failed", "replayed",        "responded",        "upgraded",
-      "refused",    "failed",         "completed",       "dropped"};
+      "refused",    "failed",         "completed",       "dropped",          "chain_chosen"};
   const auto index = static_cast<size_t>(outcome);
   return index < kNames.size() ? kNames[index] : "unknown";
 }

@@ -39,6 +39,7 @@ enum class Outcome : uint16_t {
   kFailed,          // remora answers by itself or cuts; argument: Reason
   kCompleted,       // last byte sent; argument: status
   kDropped,         // stands for entries lost to overflow; argument: how many
+  kChainChosen,     // how the connection is served; rule: the listener; argument: position among its chains
   kCount,
 };
 

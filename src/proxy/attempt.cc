@@ -1,11 +1,13 @@
 #include "proxy/attempt.h"
 
+#include <string>
 #include <utility>
 
-#include "http/validate.h"
-#include "proxy/connection.h"
+#include "http/grpc.h"
+#include "http/websocket.h"
 #include "proxy/forwarding.h"
 #include "proxy/relay.h"
+#include "proxy/response_head.h"
 #include "route/rewrite.h"
 
 namespace remora::proxy {
@@ -13,21 +15,8 @@ namespace {
 
 using observe::Outcome;
 
-loop::Task<std::unique_ptr<upstream::Connection>> connectTo(Exchange& exchange, upstream::EndpointState& endpoint) {
-  Core& core = exchange.core;
-  auto stream = co_await core.connector().connect(endpoint.endpoint.address);
-  const model::PoolOptions& options = exchange.snapshot->cluster(exchange.plan.cluster)->pool();
-  net::Patience patience = exchange.patience(options.connect, Failure{Reason::kConnectTimeout, Reached::kNo, 0});
-  patience.overdue.reached = Reached::kNo;
-  co_await net::WriteWait(*stream, patience);
-  if (const int error = stream->connectError()) co_return std::unexpected(net::connectFailure(error));
-  auto connection = std::make_unique<upstream::Connection>(std::move(stream), core.now());
-  if (const auto proof = connection->stream().proof()) connection->noteProofBase(proof->acknowledged);
-  co_return connection;
-}
-
-// The request head in the core's memory for heads; holds until the next wait.
-Result<std::string_view> buildHead(Exchange& exchange) {
+// Makes the writer of the request, with its head ready to go out first; the head holds until the next wait.
+Result<void> beginRequest(Exchange& exchange) {
   const http::Request& request = exchange.request;
   const model::Route& route = exchange.plan.route();
   const model::HttpOptions& options = exchange.listener->http;
@@ -35,11 +24,11 @@ Result<std::string_view> buildHead(Exchange& exchange) {
   const Result<std::string_view> target =
       route::outgoingTarget(exchange.plan.choice, direction, {.path = request.path, .raw_path = request.raw_path},
                             exchange.targetMemory(static_cast<size_t>(exchange.limits().target.count) + 256));
-  if (!target) return target;
+  if (!target) return std::unexpected(target.error());
   std::array<char, net::kPeerTextMax> ip_text;
   std::array<char, net::kPeerTextMax + 4> quoted_ip;
   std::string_view ip;
-  const net::Peer& peer = exchange.connection->peer();
+  const net::Peer& peer = exchange.downstream->connection().peer();
   // The application itself on the loopback is nobody's proxy: its calls out begin here.
   const bool is_own_call = direction == model::Direction::kOutbound && peer.isLoopback();
   if (peer.ip_bytes && !is_own_call) ip = {ip_text.data(), net::printIp(peer, ip_text)};
@@ -52,21 +41,44 @@ Result<std::string_view> buildHead(Exchange& exchange) {
   std::string_view host = request.host;
   if (route.rewrite && route.rewrite->host) host = *route.rewrite->host;
   if (host.empty()) host = exchange.record.endpoint;  // HTTP/1.0 without Host: HTTP/1.1 must have one
-  HeadWriter out(exchange.core.headSpace());
+  std::string grpc_timeout;
+  if (exchange.is_grpc && !exchange.deadline.isNever()) {
+    grpc_timeout = http::grpc::timeoutText(exchange.deadline.instant() - exchange.core.now());
+  }
+  http::H2Stream* const h2 = exchange.lease.h2();
+  HeadWriter out = h2 ? HeadWriter(exchange.core.headSpace(), exchange.core.headFields(), HeadWriter::Texts::kListed)
+                      : HeadWriter(exchange.core.headSpace());
+  exchange.websocket_key.clear();
+  if (!h2 && request.major == 2 && !request.upgrade.empty()) {
+    exchange.websocket_key = http::websocket::keyOf({exchange.core.ids().next(), exchange.core.ids().next()});
+  }
+  const http::BodyPlan body = planFor(h2 ? Towards::kHttp2 : Towards::kHttp11, request.body);
   writeRequestHead(request,
                    {.options = options,
                     .changes = route.request_headers,
                     .direction = direction,
+                    .body = body,
+                    .scheme = exchange.schemeTowardsEndpoint(),
                     .target = *target,
                     .host = host,
                     .peer_ip = ip,
                     .peer_port_ip = quoted.text(),
                     .request_id = options.request_id ? exchange.record.request_id : std::string_view(),
                     .traceparent = exchange.traceparentToSend(),
+                    .websocket_key = exchange.websocket_key,
+                    .grpc_timeout = grpc_timeout,
                     .keep_tracestate = !options.trace_context || exchange.hasValidTraceparent()},
                    out);
   if (out.hasOverflowed()) return fail(Reason::kHeadTooLarge, Reached::kNo);
-  return out.text();
+  const Failure broken{Reason::kUpstreamReset, Reached::kMaybe, 0};
+  if (h2) {
+    exchange.upload_writer.emplace(*h2, broken);
+    exchange.upload_writer->begin(exchange.core.headFields());
+  } else {
+    exchange.upload_writer.emplace(exchange.lease.stream(), body.framing, broken);
+    exchange.upload_writer->begin(out.text(), out.room());
+  }
+  return {};
 }
 
 // Runs beside the exchange. Its failure counts only while no response head has come.
@@ -81,7 +93,7 @@ loop::Task<void> runUpload(Exchange& exchange, RelayTerms terms) {
   exchange.upload = outcome ? Exchange::Upload::kDone : Exchange::Upload::kFailed;
   if (outcome) {
     // A FIN that came before the body's end was nobody's business until now.
-    if (exchange.connection->stream().hasHangup()) exchange.connection->cancelSoon(Reason::kOk);
+    if (exchange.downstream->stream().hasHangup()) exchange.downstream->cancelSoon(Reason::kOk);
     co_return loop::done;
   }
   exchange.upload_failure = outcome.error();
@@ -91,25 +103,23 @@ loop::Task<void> runUpload(Exchange& exchange, RelayTerms terms) {
   if (!exchange.head_sent) {
     if (exchange.lease) exchange.lease.stream().interruptRead(outcome.error());
   } else if (rowOf(outcome.error().reason).status == 0) {
-    exchange.connection->cancelSoon(outcome.error().reason);
+    exchange.downstream->cancelSoon(outcome.error().reason);
   }
   co_return loop::done;
 }
 
 // Head and what is there of the body, in one send when it fits; the rest of the body follows beside the exchange.
 Result<void> sendRequest(Exchange& exchange) {
-  const Result<std::string_view> head = buildHead(exchange);
-  if (!head) return std::unexpected(head.error());
-  net::Stream& stream = exchange.lease.stream();
-  exchange.upload_writer.emplace(stream, exchange.request.body.framing,
-                                 Failure{Reason::kUpstreamReset, Reached::kMaybe, 0});
-  http::H1Writer& writer = *exchange.upload_writer;
-  writer.begin(*head, exchange.core.headSpace().size() - head->size());
+  const Result<void> begun = beginRequest(exchange);
+  if (!begun) return begun;
+  http::MessageWriter& writer = *exchange.upload_writer;
   exchange.upload = Exchange::Upload::kRunning;
   const Result<http::Pull> first = exchange.request_body->pull();
   if (!first) return std::unexpected(first.error());
   const bool is_last = first->state == http::Pull::State::kLast;
-  const Result<bool> through = writer.push(first->data, is_last ? http::End::kLast : http::End::kMore,
+  // A stream that is to become a tunnel stays open.
+  const bool is_tunnel = exchange.lease.h2() && !exchange.request.upgrade.empty();
+  const Result<bool> through = writer.push(first->data, is_last && !is_tunnel ? http::End::kLast : http::End::kMore,
                                            is_last ? &exchange.request_body->trailers() : nullptr);
   exchange.sent_at = exchange.core.now();  // of this turn, or of the request's beginning: a few microseconds ago
   exchange.record.decide(Outcome::kSent, {}, 0, exchange.sent_at);
@@ -121,7 +131,7 @@ Result<void> sendRequest(Exchange& exchange) {
   if (is_last && *through) {
     exchange.upload = Exchange::Upload::kDone;
     // A FIN that came with the request or while connecting was nobody's business until now.
-    if (exchange.connection->stream().hasHangup()) exchange.connection->cancelSoon(Reason::kOk);
+    if (exchange.downstream->stream().hasHangup()) exchange.downstream->cancelSoon(Reason::kOk);
     return {};
   }
   const model::PoolOptions& pool = exchange.snapshot->cluster(exchange.plan.cluster)->pool();
@@ -130,85 +140,6 @@ Result<void> sendRequest(Exchange& exchange) {
       .writing = exchange.patience(pool.write_stall, Failure{Reason::kUpstreamStalled, Reached::kMaybe, 0})};
   exchange.uploads.start(runUpload(exchange, terms));
   return {};
-}
-
-loop::Task<void> passInterim(Exchange& exchange, const http::Response& response) {
-  if (exchange.request.minor == 0) co_return loop::done;  // HTTP/1.0 doesn't know them (RFC 9110 section 15.2)
-  exchange.continue_sent |= response.status == 100;
-  HeadWriter out(exchange.core.headSpace());
-  writeInterimHead(response, out);
-  http::H1Writer writer(exchange.connection->stream(), http::Framing::kNone, Failure{Reason::kClientReset});
-  writer.begin(out.text());
-  const bool through = co_await writer.push({}, http::End::kMore);
-  if (!through) {
-    co_await writer.drained(exchange.patience(exchange.timeouts().write_stall, Failure{Reason::kClientStalled}));
-  }
-  co_return loop::done;
-}
-
-bool isInterim(const http::RawResponse& raw) {
-  return raw.status < 200 && raw.status != 101;
-}
-
-// Passes interim heads on, from the one that was just parsed (`length` bytes) to the first that is final or incomplete.
-// Leaves the bytes from there on in exchange.response_bytes; returns the length of the final head, or 0.
-loop::Task<size_t> passInterims(Exchange& exchange, std::string_view bytes, size_t length) {
-  constexpr int kMost = 100;
-  http::H1ResponseParser& parser = exchange.response_parser;
-  for (int passed = 0; passed < kMost; ++passed) {
-    const http::Response interim = co_await http::validateResponse(parser.response(), exchange.request.method);
-    std::string rest(bytes.substr(length));  // the client may make us wait, and the shared memory doesn't keep
-    co_await passInterim(exchange, interim);
-    parser.reset();
-    exchange.response_bytes = std::move(rest);
-    bytes = exchange.response_bytes;
-    if (bytes.empty()) co_return 0;
-    length = co_await parser.feed(bytes);
-    if (length == 0 || !isInterim(parser.response())) co_return length;
-  }
-  co_return fail(Reason::kBadResponse);
-}
-
-Result<void> takeResponse(Exchange& exchange) {
-  const auto checked = http::validateResponse(exchange.response_parser.response(), exchange.request.method);
-  if (!checked) return std::unexpected(checked.error());
-  exchange.response = *checked;
-  return {};
-}
-
-loop::Task<void> readResponse(Exchange& exchange) {
-  Core& core = exchange.core;
-  net::Stream& stream = exchange.lease.stream();
-  const net::Patience patience =
-      exchange.patience(exchange.plan.idle_timeout, Failure{Reason::kResponseTimeout, Reached::kMaybe, 0});
-  for (;;) {
-    // The upload may have failed while an interim response was on its way to the client.
-    const bool is_ours = rowOf(exchange.upload_failure.reason).side != Side::kUpstream;
-    if (exchange.upload == Exchange::Upload::kFailed && is_ours) co_return std::unexpected(exchange.upload_failure);
-    co_await net::ReadWait(stream, patience);
-    const net::IoResult read = stream.read(core.scratch());
-    if (read.isBlocked()) continue;
-    if (read.error) co_return fail(Reason::kUpstreamReset, Reached::kMaybe, read.error);
-    if (read.isEnd()) co_return fail(Reason::kUpstreamClosed, Reached::kMaybe);
-    exchange.response_begun = true;
-    std::span<char> bytes = core.scratch().first(read.bytes);
-    if (!exchange.response_bytes.empty()) {
-      exchange.response_bytes.append(bytes.data(), bytes.size());
-      bytes = exchange.response_bytes;
-    }
-    http::H1ResponseParser& parser = exchange.response_parser;
-    size_t length = co_await parser.feed({bytes.data(), bytes.size()});
-    if (length && isInterim(parser.response())) {
-      length = co_await passInterims(exchange, {bytes.data(), bytes.size()}, length);
-      bytes = exchange.response_bytes;
-    }
-    if (length == 0) {
-      if (bytes.data() != exchange.response_bytes.data()) exchange.response_bytes.assign(bytes.data(), bytes.size());
-      continue;
-    }
-    exchange.response_rest = bytes.subspan(length);
-    co_return takeResponse(exchange);
-  }
 }
 
 // An end without a response on a used connection: did the application get the request? EOF, and not a reset (a close
@@ -220,6 +151,10 @@ loop::Task<Failure> classifyEnd(Exchange& exchange, Failure failure, uint64_t se
   const uint64_t refused = exchange.lease.stream().refusedBytes();
   if (refused && refused == exchange.upload_writer->sentBytes()) {  // our own kernel took nothing of the request
     co_return Failure{failure.reason, Reached::kNo, failure.detail};
+  }
+  if (http::H2Stream* const h2 = exchange.lease.h2()) {
+    if (h2->wasRefused()) failure.reached = Reached::kNo;
+    co_return failure;
   }
   if (failure.reason != Reason::kUpstreamClosed || exchange.response_begun || !exchange.record.reused) {
     co_return failure;
@@ -233,30 +168,39 @@ loop::Task<Failure> classifyEnd(Exchange& exchange, Failure failure, uint64_t se
   co_return failure;
 }
 
+// Does the connection, or the stream, belong to another protocol from here on?
+Result<void> checkSwitch(Exchange& exchange) {
+  const http::Request& request = exchange.request;
+  const http::Response& response = exchange.response;
+  const bool is_asked = !request.upgrade.empty() && exchange.upload == Exchange::Upload::kDone;
+  if (exchange.lease.h2()) {
+    exchange.switches_protocol = is_asked && response.status / 100 == 2;
+    return {};
+  }
+  if (response.status != 101) return {};
+  // Unasked, or before the application can have read the request: what follows would be anybody's bytes.
+  if (!is_asked || response.headers->valueOf(http::HeaderId::kUpgrade).empty()) return fail(Reason::kUpgradeRefused);
+  const std::string& key = exchange.websocket_key;
+  const std::string_view accept = response.headers->valueOf(http::HeaderId::kSecWebsocketAccept);
+  if (!key.empty() && accept != http::websocket::acceptFor(key)) return fail(Reason::kUpgradeRefused);
+  exchange.switches_protocol = true;
+  return {};
+}
+
 }  // namespace
 
 loop::Task<void> attempt(Exchange& exchange, Freshness freshness) {
   Core& core = exchange.core;
   upstream::EndpointState& endpoint = *exchange.endpoint;
-  exchange.response_begun = false;
+  exchange.response_begun = exchange.switches_protocol = false;
   exchange.response_parser.reset();
   exchange.response_bytes.clear();
   ++endpoint.requests;
-  std::unique_ptr<upstream::Connection> connection;
-  if (freshness == Freshness::kAny) connection = endpoint.pool.take();
-  exchange.record.reused = connection != nullptr;
-  if (!connection) {
-    core.metrics().upstream_connects.add();
-    auto connected = co_await loop::asResult(connectTo(exchange, endpoint));
-    if (!connected) core.metrics().upstream_connect_failures.add();
-    connection = co_await std::move(connected);
-  } else {
-    core.metrics().upstream_reused.add();
-  }
+  if (!leasePooled(exchange, freshness)) co_await leaseConnected(exchange);
+  exchange.record.upstream_protocol = exchange.lease.h2() ? "HTTP/2" : "";
   exchange.record.decide(exchange.record.reused ? Outcome::kReused : Outcome::kConnected, {}, exchange.record.attempts,
                          core.now());
-  exchange.lease = upstream::Lease(exchange.endpoint, std::move(connection), core.metrics());
-  const uint64_t sent_before = exchange.lease.connection().sent();
+  const uint64_t sent_before = exchange.lease.h2() ? 0 : exchange.lease.connection().sent();
   co_await sendRequest(exchange);
   const Result<void> answered = co_await loop::asResult(readResponse(exchange));
   if (!answered) {
@@ -266,10 +210,7 @@ loop::Task<void> attempt(Exchange& exchange, Freshness freshness) {
   const Instant now = core.loop().readClock();
   exchange.record.upstream = now - exchange.sent_at;
   exchange.record.decide(Outcome::kResponded, {}, response.status, now);
-  // Unasked, or before the application can have read the request: what follows would be anybody's bytes.
-  const bool may_switch = !exchange.request.upgrade.empty() && exchange.upload == Exchange::Upload::kDone &&
-                          !response.headers->valueOf(http::HeaderId::kUpgrade).empty();
-  if (response.status == 101 && !may_switch) co_return fail(Reason::kUpgradeRefused);
+  co_await checkSwitch(exchange);
   co_return loop::done;
 }
 

@@ -3,14 +3,10 @@
 
 #include "http/message.h"
 #include "loop/task.h"
+#include "proxy/connect.h"
 #include "proxy/exchange.h"
 
 namespace remora::proxy {
-
-enum class Freshness : uint8_t {
-  kAny,    // a pooled connection will do
-  kFresh,  // connect anew
-};
 
 // At exchange.endpoint. Leaves the answer in exchange.response (its views hold until the next wait) and what came with
 // its head in exchange.response_rest. On failure it says what the application can have seen of the request

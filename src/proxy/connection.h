@@ -1,62 +1,68 @@
-// A downstream connection. Idle it is just this struct, without a buffer or a coroutine; those exist only while an
-// exchange runs. Belongs to one core, which destroys it from the run queue.
+// A downstream connection, whatever protocol it speaks: one of the core's list, from the accept until it is removed.
+// What it is before its protocol is known is an Arrival; then an H1Connection, an H2Connection or a TcpConnection takes
+// its place. Belongs to one core, which destroys it from the run queue.
 #pragma once
 
 #include <memory>
 
-#include "loop/loop.h"
 #include "net/stream.h"
 #include "proxy/core.h"
 
+namespace remora::tls {
+struct Facts;
+}
+
 namespace remora::proxy {
 
-class Connection final : loop::Runnable, loop::TaskOwner, loop::Timer {
+class Connection {
  public:
-  Connection(Core& core, std::unique_ptr<net::Stream> stream, const net::Peer& peer, Ref<ListenerState> listener);
-  ~Connection();
+  // What goes from one protocol's connection to the next.
+  struct Origin {
+    std::unique_ptr<net::Stream> transport;
+    net::Peer peer;
+    Ref<ListenerState> listener;
+    const tls::Facts* tls = nullptr;  // what the handshake settled, inside the transport; null: plaintext
+  };
+  Connection(Core& core, Origin origin);
+  virtual ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
 
-  void start();
+  virtual void start() = 0;
+  // Nothing is under way, and nothing of an answer is still to be sent.
+  virtual bool isIdle() const = 0;
+  // Ends what is under way, records it with `reason`, and closes; nothing is sent any more.
+  virtual void abandon(Reason reason) = 0;
+  // remora is going to end: says so to the client, where the protocol can.
+  virtual void startDraining() {}
+
   Core& core() { return core_; }
-  net::Stream& stream() { return *stream_; }
-  const net::Peer& peer() const { return peer_; }
-  const ListenerState& listener() const { return *listener_; }
-  bool isIdle() const { return !serving_ && !stream_->hasUnsent(); }
+  net::Stream& transport() { return *origin_.transport; }
+  const net::Stream& transport() const { return *origin_.transport; }
+  const net::Peer& peer() const { return origin_.peer; }
+  const ListenerState& listener() const { return *origin_.listener; }
+  const tls::Facts* tls() const { return origin_.tls; }
   Instant idleSince() const { return idle_since_; }
-  uint64_t requests() const { return requests_; }
-
-  // The connection failed while something else than reading it was going on: ends the exchange from the run queue.
-  void cancelSoon(Reason reason);
-  // Ends the exchange under way, records it with `reason`, and closes; nothing is sent any more.
-  void abandon(Reason reason);
+  uint64_t requests() const { return requests_; }  // begun on it
 
   // The core's list of connections.
   Connection* next() const { return next_; }
   void linkBefore(Connection* first);
   void unlink();
 
- private:
-  void run() override;  // something happened, or the serving task ended
-  void onTaskEnd() override;
-  void onTime() override;  // idle for too long, or no request after accept
-  loop::Task<void> serve(Exchange& exchange);
-  void startServing();
-  void becomeIdle();
-  Duration mayBeIdle() const;
-  bool isClientGone() const;
-  loop::Task<void> linger();
+ protected:
+  Origin takeOrigin() { return std::move(origin_); }
+  void giveOrigin(Origin origin) { origin_ = std::move(origin); }
+  const model::Listener& settings() const;  // of the current Snapshot
 
   Core& core_;
-  std::unique_ptr<net::Stream> stream_;
-  Ref<ListenerState> listener_;
-  loop::Task<void> serving_;
-  std::unique_ptr<Exchange> exchange_;  // while serving
-  Connection* next_ = nullptr;
-  Connection* previous_ = nullptr;
   Instant idle_since_;
   uint64_t requests_ = 0;
-  net::Peer peer_;
-  Reason cancel_reason_ = Reason::kOk;  // other than kOk: to be cancelled
-  bool closes_ = false;                 // after the serving task ended
+
+ private:
+  Origin origin_;
+  Connection* next_ = nullptr;
+  Connection* previous_ = nullptr;
 };
 
 }  // namespace remora::proxy

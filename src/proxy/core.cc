@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/arrival.h"
 #include "proxy/connection.h"
 #include "proxy/exchange.h"
 
@@ -30,7 +31,7 @@ void Core::adoptSnapshot(snapshot::SnapshotPtr snapshot, std::shared_ptr<net::Lo
   for (const model::Cluster& cluster : snapshot->config.clusters) {
     const auto known = clusters_.find(cluster.name);
     auto state = known != clusters_.end() ? known->second : makeRef<upstream::ClusterState>(loop_, metrics_);
-    state->configure(cluster);
+    state->configure(cluster, snapshot->tls_clients[by_index.size()]);
     if (const auto set = endpoint_sets_.find(cluster.name); set != endpoint_sets_.end()) state->adopt(set->second);
     by_index.push_back(state);
     clusters.emplace(cluster.name, std::move(state));
@@ -66,7 +67,7 @@ void Core::adoptListeners() {
   for (Connection* at = first_; at;) {
     Connection* const next = at->next();
     if (at->listener().is_removed) {
-      at->stream().flush();
+      at->transport().flush();
       if (at->isIdle()) remove(*at);
     }
     at = next;
@@ -106,6 +107,11 @@ void Core::LineFlusher::onTime() {
 void Core::record(const observe::ExchangeRecord& record, observe::RequestSeries& series) {
   series.record(record.status, record.reason, record.duration, record.upstream, record.bytes_received,
                 record.bytes_sent);
+  if (record.grpc_code >= 0) series.countGrpc(static_cast<uint32_t>(record.grpc_code));
+  recordUncounted(record);
+}
+
+void Core::recordUncounted(const observe::ExchangeRecord& record) {
   recent_->add(record);
   if (lines_) writeLine(record);
 }
@@ -130,22 +136,43 @@ int64_t Core::wallNanos(Instant at) {
 void Core::serve(std::unique_ptr<net::Stream> stream, const net::Peer& peer, const std::string& listener) {
   const auto known = listeners_.find(listener);
   if (known == listeners_.end()) return;  // removed while the connection was on its way
-  auto* connection = new Connection(*this, std::move(stream), peer, known->second);
-  connection->linkBefore(first_);
-  first_ = connection;
+  Connection* const connection =
+      makeConnection(*this, {.transport = std::move(stream), .peer = peer, .listener = known->second}).release();
+  link(*connection);
   connection_count_.fetch_add(1, std::memory_order_relaxed);
   metrics_.downstream_accepted.add();
   metrics_.downstream_active.add();
   connection->start();
 }
 
-void Core::remove(Connection& connection) {
+void Core::link(Connection& connection) {
+  connection.linkBefore(first_);
+  first_ = &connection;
+}
+
+void Core::unlink(Connection& connection) {
   if (first_ == &connection) first_ = connection.next();
   connection.unlink();
+}
+
+void Core::replace(Connection& known, std::unique_ptr<Connection> next) {
+  unlink(known);
+  delete &known;
+  link(*next);
+  next.release()->start();
+}
+
+void Core::remove(Connection& connection) {
+  unlink(connection);
   delete &connection;
   connection_count_.fetch_sub(1, std::memory_order_relaxed);
   metrics_.downstream_active.sub();
   metrics_.downstream_closed.add();
+}
+
+void Core::startDraining() {
+  is_draining_ = true;
+  for (Connection* at = first_; at; at = at->next()) at->startDraining();
 }
 
 void Core::closeQuiet(Duration quiet) {
@@ -181,7 +208,7 @@ void Core::giveExchange(std::unique_ptr<Exchange> exchange) {
 
 // What lay unused for a whole span was a burst's.
 void Core::SpareTrimmer::onTime() {
-  const size_t unused = std::min(core.spare_least_, core.spare_.size() - std::min(core.spare_.size(), kSpareExchanges));
+  const size_t unused = std::min(core.spare_least_, std::max(core.spare_.size(), kSpareExchanges) - kSpareExchanges);
   core.spare_.resize(core.spare_.size() - unused);
   core.spare_least_ = core.spare_.size();
   if (core.spare_.size() > kSpareExchanges) core.loop_.arm(*this, kSpareSpan);

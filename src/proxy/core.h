@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "http/head_field.h"
 #include "loop/loop.h"
 #include "loop/sys.h"
 #include "net/log_sink.h"
@@ -18,6 +19,7 @@
 #include "observe/trace_context.h"
 #include "proxy/core_snapshot.h"
 #include "proxy/recent.h"
+#include "tls/cipher_memory.h"
 
 namespace remora::proxy {
 
@@ -51,12 +53,14 @@ class Core {
   // Takes a fresh connection over.
   void serve(std::unique_ptr<net::Stream> stream, const net::Peer& peer, const std::string& listener);
   void remove(Connection& connection);
+  // The same client's, as what it turned out to be. Destroys `known`.
+  void replace(Connection& known, std::unique_ptr<Connection> next);
   // A connection that is on its way here counts as one of ours already, so that a burst spreads evenly. Any thread.
   void expectConnection() { connection_count_.fetch_add(1, std::memory_order_relaxed); }
   void noteArrival() { connection_count_.fetch_sub(1, std::memory_order_relaxed); }
 
   // Draining: answers carry Connection: close, and connections that were quiet for `quiet` are closed.
-  void startDraining() { is_draining_ = true; }
+  void startDraining();
   bool isDraining() const { return is_draining_; }
   void closeQuiet(Duration quiet);
   void closeAll();
@@ -76,8 +80,17 @@ class Core {
   // Memory that any exchange may use until its next wait.
   std::span<char> scratch() { return scratch_; }
   std::span<char> headSpace() { return head_space_; }
+  // What TLS works in; made with the first connection that has it.
+  tls::CipherMemory& cipherMemory() {
+    if (!cipher_memory_) cipher_memory_ = std::make_unique<tls::CipherMemory>();
+    return *cipher_memory_;
+  }
+  // The fields of an HTTP/2 head that is being written; likewise.
+  std::vector<http::HeadField>& headFields() { return head_fields_; }
   // Writes the line, counts, remembers.
   void record(const observe::ExchangeRecord& record, observe::RequestSeries& series);
+  // Of a connection that came to no exchange: the same without counting a request.
+  void recordUncounted(const observe::ExchangeRecord& record);
 
   std::unique_ptr<Exchange> takeExchange();
   void giveExchange(std::unique_ptr<Exchange> exchange);
@@ -100,6 +113,8 @@ class Core {
     Core& core;
   };
   Ref<ListenerState> listenerState(const std::string& name);
+  void link(Connection& connection);
+  void unlink(Connection& connection);
   void adoptListeners();
   void adoptLog(std::shared_ptr<net::LogSink> sink);
   void writeLine(const observe::ExchangeRecord& record);
@@ -118,6 +133,8 @@ class Core {
   std::unique_ptr<char[]> head_memory_;
   std::span<char> scratch_;
   std::span<char> head_space_;
+  std::unique_ptr<tls::CipherMemory> cipher_memory_;
+  std::vector<http::HeadField> head_fields_;
   int64_t wall_offset_ = 0;
   Instant wall_checked_{0};
 

@@ -11,9 +11,11 @@ CoreSnapshot::CoreSnapshot(snapshot::SnapshotPtr snapshot, std::vector<Ref<upstr
   for (const snapshot::ListenerPlan& listener : snapshot_->listeners) {
     ListenerSeries& series = series_.emplace_back();
     uint32_t next = 1;
-    for (const route::CompiledRoute& route : listener.routes->routes()) {
-      series.first_of_route.push_back(next);
-      next += route.forward ? static_cast<uint32_t>(std::max<size_t>(1, route.forward->clusters.size())) : 1;
+    if (listener.routes) {
+      for (const route::CompiledRoute& route : listener.routes->routes()) {
+        series.first_of_route.push_back(next);
+        next += route.forward ? static_cast<uint32_t>(std::max<size_t>(1, route.forward->clusters.size())) : 1;
+      }
     }
     series.slots.resize(next);
   }

@@ -7,6 +7,8 @@ using observe::Outcome;
 Result<Plan> decide(const snapshot::Snapshot& snapshot, const snapshot::ListenerPlan& listener,
                     const http::Request& request, const Facts& facts, observe::ExchangeRecord& record) {
   Plan plan;
+  // Not HTTP's listener any more: a reload changed it while the connection was open.
+  if (!listener.routes) return fail(Reason::kNoRoute);
   plan.choice = listener.routes->match(routeInputOf(request, facts.client));
   if (plan.choice.host) {
     record.decide(Outcome::kHostMatched, plan.choice.host->rule, static_cast<uint16_t>(plan.choice.host_kind),

@@ -4,8 +4,11 @@
 #include <cstring>
 #include <utility>
 
+#include "base/grpc_status.h"
+#include "http/grpc.h"
+#include "http/h2_validate.h"
+#include "http/validate.h"
 #include "proxy/attempt.h"
-#include "proxy/connection.h"
 #include "proxy/relay.h"
 #include "proxy/reply.h"
 #include "proxy/retry.h"
@@ -15,6 +18,19 @@ namespace remora::proxy {
 
 using observe::Outcome;
 
+namespace {
+
+// Who the certificate is of, in one name.
+std::string_view nameOf(const tls::PeerIdentity& peer) {
+  if (!peer.spiffeId().empty()) return peer.spiffeId();
+  for (const auto* names : {&peer.uris, &peer.dns_names, &peer.ips}) {
+    if (!names->empty()) return names->front();
+  }
+  return peer.subject;
+}
+
+}  // namespace
+
 loop::Task<void> proxyExchange(Core& core, Exchange& exchange) {
   co_await exchange.checkRequest();
   co_await exchange.chooseRoute();
@@ -23,7 +39,7 @@ loop::Task<void> proxyExchange(Core& core, Exchange& exchange) {
     co_return loop::done;
   }
   co_await tryUpstreams(core, exchange);
-  if (exchange.response.status == 101) {
+  if (exchange.switches_protocol) {
     co_await tunnel(exchange);
   } else {
     co_await relayResponse(exchange);
@@ -37,10 +53,10 @@ Exchange::~Exchange() {
   uploads.cancel();
 }
 
-void Exchange::attach(Connection& from) {
-  connection = &from;
+void Exchange::attach(Downstream& from) {
+  downstream = &from;
   snapshot = core.snapshot();
-  const model::Listener& source = *(*snapshot)->listeners[from.listener().plan].source;
+  const model::Listener& source = *(*snapshot)->listeners[from.connection().listener().plan].source;
   limits_ = source.limits;
   timeouts_ = source.timeouts;
   const http::HeadLimits head{static_cast<size_t>(limits_.head.count), limits_.header_count,
@@ -48,21 +64,38 @@ void Exchange::attach(Connection& from) {
   parser_.setLimits(head);
   response_parser.setLimits(head);
   filled_ = head_length_ = next_at_ = 0;
+  may_be_preface_ = false;
 }
 
 Result<Exchange::HeadRead> Exchange::readHead() {
   for (;;) {
-    if (filled_) {
+    if (may_be_preface_ && filled_) {
+      if (const auto preface = lookForPreface()) return *preface;
+    }
+    if (filled_ && !may_be_preface_) {
       const Result<size_t> length = parser_.feed({buffer_.get(), filled_});
       if (!length) return std::unexpected(length.error());
       head_length_ = *length;
       if (head_length_) return HeadRead::kHead;
     }
-    const net::IoResult read = connection->stream().read(freeSpace());
+    const net::IoResult read = downstream->stream().read(freeSpace());
     filled_ += read.bytes;
     is_fresh_ = false;
     if (read.bytes == 0) return read.isBlocked() ? HeadRead::kWait : HeadRead::kNothing;
   }
+}
+
+// HTTP/2's preface (RFC 9113 section 3.4) begins like a request line of HTTP/1; nothing is parsed while it may be
+// either.
+std::optional<Exchange::HeadRead> Exchange::lookForPreface() {
+  constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+  const std::string_view begun = std::string_view(buffer_.get(), filled_).substr(0, kPreface.size());
+  if (!kPreface.starts_with(begun)) {
+    may_be_preface_ = false;
+    return std::nullopt;
+  }
+  if (begun.size() == kPreface.size()) return HeadRead::kHttp2Preface;
+  return std::nullopt;
 }
 
 loop::Task<Exchange::HeadRead> Exchange::awaitHead() {
@@ -70,7 +103,7 @@ loop::Task<Exchange::HeadRead> Exchange::awaitHead() {
   for (;;) {
     // Without a byte of a request this is an idle connection; only a head that has begun is late.
     const Result<void> more =
-        co_await loop::asResult(net::ReadWait(connection->stream(), until, Failure{Reason::kHeaderTimeout}));
+        co_await loop::asResult(net::ReadWait(downstream->stream(), until, Failure{Reason::kHeaderTimeout}));
     if (!more && !parser_.hasBegun()) co_return HeadRead::kNothing;
     co_await more;
     const HeadRead read = co_await readHead();
@@ -91,8 +124,11 @@ void Exchange::grow(size_t capacity) {
 }
 
 void Exchange::begin(uint64_t earlier_requests) {
+  is_fresh_ = false;
   if (!snapshot || snapshot.get() != core.snapshot().get()) snapshot = core.snapshot();
-  listener = &(*snapshot)->listeners[std::min<size_t>(connection->listener().plan, (*snapshot)->listeners.size() - 1)];
+  listener =
+      &(*snapshot)
+           ->listeners[std::min<size_t>(downstream->connection().listener().plan, (*snapshot)->listeners.size() - 1)];
   series = &snapshot->series(*listener, nullptr, 0);
   record = {};
   record.start = core.loop().readClock();
@@ -100,43 +136,55 @@ void Exchange::begin(uint64_t earlier_requests) {
   record.generation = (*snapshot)->generation;
   record.inbound = listener->source->direction == model::Direction::kInbound;
   record.listener = listener->source->name;
-  record.scheme = "http";
-  const size_t length = net::printPeer(connection->peer(), remote_text_);
+  record.scheme = downstream->connection().tls() ? "https" : "http";
+  describeTls();
+  const size_t length = net::printPeer(downstream->connection().peer(), remote_text_);
   record.remote = record.client = {remote_text_.data(), length};
   record.decide(Outcome::kReceived, listener->rule, static_cast<uint16_t>(std::min<uint64_t>(earlier_requests, 65535)),
                 record.start);
-  const http::RawRequest& raw = parser_.request();
+  const http::RawRequest& raw = rawRequest();
   record.method = raw.method;
   record.target = raw.target;
+  record.http_major = raw.major;
   record.http_minor = raw.minor;
 }
 
+const http::RawRequest& Exchange::rawRequest() const {
+  return downstream->h2() ? downstream->h2()->request() : parser_.request();
+}
+
 Result<void> Exchange::checkRequest() {
-  const http::RawRequest& raw = parser_.request();
+  const http::RawRequest& raw = rawRequest();
   request.method = http::methodOf(raw.method);  // also a refusal of HEAD has no body
   record.user_agent = raw.headers.valueOf(http::HeaderId::kUserAgent);
   record.referer = raw.headers.valueOf(http::HeaderId::kReferer);
   record.host = raw.headers.valueOf(http::HeaderId::kHost);
   record.request_id = raw.headers.valueOf(http::HeaderId::kXRequestId);
   if (storage_.size() < raw.target.size() + record.host.size()) storage_.resize(raw.target.size() + record.host.size());
-  Result<http::Request> checked = http::validateRequest(raw, listener->request_policy, storage_);
+  if (const Failure* const failure = downstream->h2() ? downstream->h2()->headFailure() : nullptr) {
+    record.decide(Outcome::kRefused, {}, static_cast<uint16_t>(failure->reason), core.now());
+    return std::unexpected(*failure);
+  }
+  const Result<http::Request> checked = raw.major == 2
+                                            ? http::validateH2Request(raw, listener->request_policy, storage_)
+                                            : http::validateRequest(raw, listener->request_policy, storage_);
   if (!checked) {
     record.decide(Outcome::kRefused, {}, static_cast<uint16_t>(checked.error().reason), core.now());
     return std::unexpected(checked.error());
   }
   request = *checked;
-  request.scheme = "http";  // the transport's: what an absolute-form target says is only the client's word
+  // The transport's: what an absolute-form target or :scheme says is only the client's word.
+  request.scheme = downstream->connection().tls() ? "https" : "http";
   record.host = request.host;
   record.scheme = request.scheme;
   record.path = request.path;
   record.request_id = requestIdToSend();
   if (listener->http.trace_context) traceparentToSend();
   describeClient();
-  request_body.emplace(request.body,
-                       http::BodyLimits{static_cast<size_t>(limits_.chunk_extensions.count),
-                                        static_cast<size_t>(limits_.trailers.count), limits_.header_count},
-                       connection->stream(), core.scratch(),
-                       http::H1Body::Names{Reason::kBadChunk, Reason::kClientGone, Reason::kClientReset});
+  http::H2Stream* const h2 = downstream->h2();
+  request_body.emplace(request.body, bodyLimits(), downstream->stream(), core.scratch(),
+                       http::H1Body::Names{Reason::kBadChunk, Reason::kClientGone, Reason::kClientReset},
+                       h2 ? &h2->trailers() : nullptr);
   const Result<size_t> used = request_body->begin({buffer_.get() + head_length_, filled_ - head_length_});
   if (!used) {
     record.decide(Outcome::kRefused, {}, static_cast<uint16_t>(used.error().reason), core.now());
@@ -147,18 +195,50 @@ Result<void> Exchange::checkRequest() {
   return {};
 }
 
+http::BodyLimits Exchange::bodyLimits() const {
+  return {static_cast<size_t>(limits_.chunk_extensions.count), static_cast<size_t>(limits_.trailers.count),
+          limits_.header_count};
+}
+
 Result<void> Exchange::chooseRoute() {
   Result<Plan> chosen = decide(**snapshot, *listener, request, facts(), record);
   if (!chosen) return std::unexpected(chosen.error());
   plan = *chosen;
   series = &snapshot->series(*listener, plan.choice.route, plan.member);
   deadline = Deadline::after(record.start, plan.timeout);
+  is_grpc = http::grpc::isGrpc(*request.headers);
+  return is_grpc ? heedGrpcTimeout() : Result<void>();
+}
+
+// The strictest of the route's and the caller's; what is sent on is what is left of it.
+Result<void> Exchange::heedGrpcTimeout() {
+  const http::Field* const field = request.headers->find(http::HeaderId::kGrpcTimeout);
+  const std::optional<Duration> timeout = field ? http::grpc::parseTimeout(field->value) : std::nullopt;
+  if (!timeout) return {};
+  deadline = deadline.sooner(Deadline::at(record.start + *timeout));
+  if (deadline.hasPassed(core.now())) return fail(Reason::kExchangeTimeout, Reached::kNo);
   return {};
 }
 
+void Exchange::describeTls() {
+  const tls::Facts* const facts = downstream->connection().tls();
+  if (!facts) return;
+  record.tls_version = facts->version;
+  record.tls_cipher = facts->cipher;
+  record.tls_group = facts->group;
+  record.server_name = facts->server_name;
+  if (facts->peer) record.peer = nameOf(*facts->peer);
+}
+
+void Exchange::describeUpstreamTls(const tls::Facts* facts) {
+  upstream_peer_ = facts && facts->peer ? nameOf(*facts->peer) : std::string_view();
+  record.upstream_tls_version = facts ? facts->version : std::string_view();
+  record.upstream_peer = upstream_peer_;
+}
+
 void Exchange::describeClient() {
-  client = believedClient(*request.headers, connection->peer(), listener->http.trusted_hops);
-  if (client == connection->peer()) return;
+  client = believedClient(*request.headers, downstream->connection().peer(), listener->http.trusted_hops);
+  if (client == downstream->connection().peer()) return;
   record.client = {client_text_.data(), net::printPeer(client, client_text_)};
 }
 
@@ -201,9 +281,10 @@ bool Exchange::cancelsOnFin() const {
 }
 
 bool Exchange::mayKeepConnection() const {
-  if (!is_checked_ || !request.keep_alive || core.isDraining() || connection->listener().is_removed) return false;
+  if (!is_checked_ || !request.keep_alive || core.isDraining() || downstream->connection().listener().is_removed)
+    return false;
   if (request.expects_continue && !continue_sent && !isRequestRead()) return false;  // will its body come or not?
-  return limits_.requests_per_connection == 0 || connection->requests() < limits_.requests_per_connection;
+  return limits_.requests_per_connection == 0 || downstream->connection().requests() < limits_.requests_per_connection;
 }
 
 net::Patience Exchange::patience(Duration stall, Failure stalled) const {
@@ -213,6 +294,27 @@ net::Patience Exchange::patience(Duration stall, Failure stalled) const {
 std::span<char> Exchange::targetMemory(size_t bytes) {
   if (target_memory_.size() < bytes) target_memory_.resize(bytes);
   return target_memory_;
+}
+
+std::string_view Exchange::schemeTowardsEndpoint() const {
+  return snapshot->cluster(plan.cluster)->tls() ? "https" : "http";
+}
+
+HeadWriter Exchange::headTowardsClient() {
+  if (!downstream->h2()) return HeadWriter(core.headSpace());
+  // The head of an HTTP/1 response lies in memory that its body will overwrite.
+  const auto texts = lease && lease.h2() ? HeadWriter::Texts::kListed : HeadWriter::Texts::kCopied;
+  return {core.headSpace(), core.headFields(), texts};
+}
+
+void Exchange::beginAnswer(const HeadWriter& head, http::Framing framing) {
+  if (head.isHttp2()) {
+    answer.emplace(*downstream->h2(), Failure{Reason::kClientReset});
+    answer->begin(core.headFields());
+  } else {
+    answer.emplace(downstream->stream(), framing, Failure{Reason::kClientReset});
+    answer->begin(head.text(), head.room());
+  }
 }
 
 std::string Exchange::takePipelined() {
@@ -273,6 +375,20 @@ void Exchange::end() {
   record.start = Instant{0};  // recorded: what happens to the connection from here on isn't this exchange any more
 }
 
+void Exchange::noteGrpcStatus(const http::Headers& fields) {
+  const http::Field* const status = fields.find(http::HeaderId::kGrpcStatus);
+  if (!status) return;
+  const std::optional<uint32_t> code = http::grpc::parseStatus(status->value);
+  noteGrpcStatus(code.value_or(2), fields.valueOf(http::HeaderId::kGrpcMessage));  // 2: UNKNOWN, as clients take it
+}
+
+void Exchange::noteGrpcStatus(uint32_t code, std::string_view message) {
+  grpc_message_.assign(message);
+  record.grpc_code = static_cast<int8_t>(code);
+  record.grpc_status = grpcStatusName(code);
+  record.grpc_message = grpc_message_;
+}
+
 void Exchange::endUnanswered(Reason reason) {
   uploads.cancel();
   record.reason = reason;
@@ -308,7 +424,8 @@ bool Exchange::nextRequest() {
   deadline = Deadline::never();
   series = nullptr;
   record.start = Instant{0};
-  response_begun = continue_sent = head_sent = is_tunnel = keeps_connection = needs_linger = is_checked_ = false;
+  response_begun = continue_sent = head_sent = is_tunnel = keeps_connection = needs_linger = is_checked_ = is_grpc =
+      false;
   trace_continues_ = false;
   tunnel_received = 0;
   head_length_ = next_at_ = 0;
@@ -320,7 +437,7 @@ void Exchange::clear() {
   next_at_ = filled_;
   if (request_body) request_body->surplus().clear();
   nextRequest();
-  connection = nullptr;
+  downstream = nullptr;
   listener = nullptr;
   snapshot = Ref<CoreSnapshot>();
   if (capacity_ > kBufferBytes) {

@@ -7,31 +7,36 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "http/h1_body.h"
 #include "http/h1_parser.h"
-#include "http/h1_writer.h"
+#include "http/message_writer.h"
 #include "loop/task_scope.h"
 #include "net/address.h"
 #include "observe/exchange_record.h"
 #include "observe/trace_context.h"
 #include "proxy/core.h"
 #include "proxy/decide.h"
+#include "proxy/downstream.h"
+#include "proxy/head_writer.h"
+#include "tls/facts.h"
 #include "upstream/cluster_state.h"
 
 namespace remora::proxy {
-
-class Connection;
 
 class Exchange {
  public:
   explicit Exchange(Core& owner);
   ~Exchange();
 
-  // --- for Connection::serve, in this order -------------------------------------------------------------------------
-  void attach(Connection& from);  // before the connection's first exchange; clear() lets go of it
-  enum class HeadRead : uint8_t { kHead, kNothing, kWait };
-  // Reads what is there of a request head. kNothing: the connection ended. kWait: it isn't complete yet.
+  // --- for whoever serves, in this order
+  // ------------------------------------------------------------------------------
+  void attach(Downstream& from);  // before the connection's first exchange; clear() lets go of it
+  void expectPreface() { may_be_preface_ = true; }
+  enum class HeadRead : uint8_t { kHead, kNothing, kWait, kHttp2Preface };
+  // HTTP/1: reads what is there of a request head. kNothing: the connection ended. kWait: it isn't complete yet.
+  // kHttp2Preface: as was expected it may be, this is HTTP/2.
   Result<HeadRead> readHead();
   // The same, until it is complete or late. kNothing: the connection ended, or was silent for too long.
   loop::Task<HeadRead> awaitHead();
@@ -42,6 +47,7 @@ class Exchange {
   void end();                         // writes the record out
   void endUnanswered(Reason reason);  // the same, for an exchange whose client is gone
   bool nextRequest();                 // moves what was pipelined to the front; false when there is nothing
+  std::string takeUnread() { return {buffer_.get(), std::exchange(filled_, 0)}; }
   void clear();
 
   // --- steps of the exchange ----------------------------------------------------------------------------------------
@@ -62,8 +68,18 @@ class Exchange {
   // Texts of names move into the exchange, and the Snapshot goes: a long answer must not pin it for days.
   void releaseSnapshot();
   const model::Limits& limits() const { return limits_; }
+  http::BodyLimits bodyLimits() const;
   const model::Timeouts& timeouts() const { return timeouts_; }
   net::Patience patience(Duration stall, Failure stalled) const;
+  std::string_view schemeTowardsEndpoint() const;
+  // What the handshake with the endpoint settled; null: plaintext.
+  void describeUpstreamTls(const tls::Facts* facts);
+  // A gRPC call's status stands in the trailers, or in the head of an answer that has nothing else.
+  void noteGrpcStatus(const http::Headers& fields);
+  void noteGrpcStatus(uint32_t code, std::string_view message);
+  // Where the head of the answer is written: as text, or as the fields of HTTP/2.
+  HeadWriter headTowardsClient();
+  void beginAnswer(const HeadWriter& head, http::Framing framing);
   // Bytes that came after the request, for a tunnel to send on.
   std::string takePipelined();
   // Memory of at least `bytes` until the exchange ends; a second call may move it.
@@ -71,7 +87,7 @@ class Exchange {
 
   // --- state, by who writes it --------------------------------------------------------------------------------------
   Core& core;
-  Connection* connection = nullptr;
+  Downstream* downstream = nullptr;
 
   // attach(), begin() and checkRequest()
   Ref<CoreSnapshot> snapshot;
@@ -85,6 +101,7 @@ class Exchange {
   // proxyExchange()
   Plan plan;
   Deadline deadline = Deadline::never();  // of the whole exchange
+  bool is_grpc = false;
 
   // attempt()
   enum class Upload : uint8_t { kNone, kRunning, kDone, kFailed };
@@ -92,18 +109,20 @@ class Exchange {
   Failure upload_failure;
   Ref<upstream::EndpointState> endpoint;  // of the last attempt: the record's text lives there
   upstream::Lease lease;
-  std::optional<http::H1Writer> upload_writer;
+  std::optional<http::MessageWriter> upload_writer;
   http::H1ResponseParser response_parser;
-  http::Response response;        // views hold until the next wait
-  std::string response_bytes;     // of a head that came in pieces
-  std::span<char> response_rest;  // what came with the response head, until the next wait
-  bool response_begun = false;    // at least one byte of a response was seen
-  bool continue_sent = false;     // a 100 went to the client
+  http::Response response;         // views hold until the next wait
+  std::string response_bytes;      // of a head that came in pieces
+  std::span<char> response_rest;   // what came with the response head, until the next wait
+  std::string websocket_key;       // made for the endpoint, see RequestForwarding
+  bool switches_protocol = false;  // after this response the bytes are a tunnel's
+  bool response_begun = false;     // at least one byte of a response was seen
+  bool continue_sent = false;      // a 100 went to the client
   Instant sent_at{0};
 
   // relay(), reply()
   std::optional<http::H1Body> response_body;
-  std::optional<http::H1Writer> answer;
+  std::optional<http::MessageWriter> answer;
   bool head_sent = false;
   bool is_tunnel = false;
   uint64_t tunnel_received = 0;   // bytes of the client
@@ -113,9 +132,13 @@ class Exchange {
   loop::TaskScope uploads;  // at most one; last, so that it goes first
 
  private:
+  const http::RawRequest& rawRequest() const;
   std::span<char> freeSpace();
+  std::optional<HeadRead> lookForPreface();
   void grow(size_t capacity);
   void describeClient();
+  void describeTls();
+  Result<void> heedGrpcTimeout();
 
   static constexpr size_t kBufferBytes = 16 << 10;
 
@@ -130,16 +153,19 @@ class Exchange {
   std::string storage_;  // lower-case host, normalised path
   std::string target_memory_;
   std::string names_;  // after releaseSnapshot()
+  std::string grpc_message_;
+  std::string upstream_peer_;
   std::array<char, net::kPeerTextMax> remote_text_;
   std::array<char, net::kPeerTextMax> client_text_;
   observe::RequestId request_id_;
   observe::Traceparent traceparent_;
   bool trace_continues_ = false;
   bool is_checked_ = false;  // `request` is valid
-  bool is_fresh_ = false;    // nothing was read since it was made ready for the next request
+  bool is_fresh_ = false;    // nothing was read or begun since it was made ready for the next request
+  bool may_be_preface_ = false;
 };
 
-// The heart: what happens to one request, in order. Fails with what went wrong; Connection::serve answers that.
+// The heart: what happens to one request, in order. Fails with what went wrong; whoever serves answers that.
 loop::Task<void> proxyExchange(Core& core, Exchange& exchange);
 
 }  // namespace remora::proxy

@@ -22,26 +22,31 @@ void writeChanges(const model::HeaderChanges& changes, HeadWriter& out) {
   for (const auto& [name, value] : changes.add) out.field(name, value);
 }
 
-void writeFraming(Framing framing, uint64_t length, HeadWriter& out) {
-  if (framing == Framing::kChunked) {
-    out.put("Transfer-Encoding: chunked\r\n");
-  } else if (framing == Framing::kLength) {
-    out.put("Content-Length: ");
-    out.putNumber(length);
-    out.put("\r\n");
+void writeFraming(const http::BodyPlan& body, HeadWriter& out) {
+  if (body.framing == Framing::kChunked) {
+    out.field("Transfer-Encoding", "chunked");
+  } else if (body.framing == Framing::kLength || (body.framing == Framing::kStream && body.is_length_known)) {
+    out.open("Content-Length");
+    out.putNumber(body.length);
+    out.close();
   }
 }
 
-void writeVia(const http::Headers& headers, uint8_t minor, std::string_view pseudonym, HeadWriter& out) {
-  out.put("Via: ");
+std::string_view versionText(uint8_t major, uint8_t minor) {
+  if (major == 2) return "2.0 ";
+  return minor ? "1.1 " : "1.0 ";
+}
+
+void writeVia(const http::Headers& headers, std::string_view version, std::string_view pseudonym, HeadWriter& out) {
+  out.open("Via");
   for (const Field& field : headers) {
     if (field.id != Id::kVia) continue;
     out.put(field.value);
     out.put(", ");
   }
-  out.put(minor ? "1.1 " : "1.0 ");
+  out.put(version);
   out.put(pseudonym);
-  out.put("\r\n");
+  out.close();
 }
 
 // Passes received lines on. Neighbours that are kept go in one copy: most of a head does.
@@ -51,10 +56,9 @@ class KeptLines {
   ~KeptLines() { flush(); }
 
   void keep(const Field& field) {
-    if (field.line_bytes == 0) {
+    if (field.line_bytes == 0 || out_.isHttp2()) {
       flush();
-      out_.field(field.name, field.value);
-      return;
+      return out_.field(field);
     }
     if (run_.data() + run_.size() != field.name.data()) flush();
     if (run_.empty()) run_ = {field.name.data(), 0};
@@ -62,6 +66,7 @@ class KeptLines {
   }
   // Before anything else is written.
   void flush() {
+    if (run_.empty()) return;
     out_.put(run_);
     run_ = {};
   }
@@ -78,32 +83,67 @@ class RequestHead {
       : request_(request), how_(how), out_(out), nominated_(*request.headers) {}
 
   void write() {
-    out_.put(request_.method_text);
-    out_.put(" ");
-    out_.put(how_.target);
-    out_.put(" HTTP/1.1\r\n");
+    if (out_.isHttp2()) {
+      writePseudoFields();
+    } else {
+      // An extended CONNECT of HTTP/2 is a GET with Upgrade here (RFC 8441 section 5).
+      out_.requestLine(isExtendedConnect() ? "GET" : request_.method_text, how_.target);
+    }
     for (const Field& field : *request_.headers) writeReceived(field);
     kept_.flush();
     if (!wrote_host_) out_.field("Host", how_.host);
-    if (request_.body.framing != Framing::kNone && !wrote_framing_) {
-      writeFraming(request_.body.framing, request_.body.length, out_);
+    if (!wrote_framing_) writeFraming(how_.body, out_);
+    if (out_.isHttp2()) {
+      if (acceptsTrailers()) out_.field("te", "trailers");
+    } else {
+      writeUpgrade();
     }
-    writeUpgrade();
     writeForwarded();
+    if (!how_.grpc_timeout.empty()) {
+      out_.open("grpc-timeout");
+      out_.put(how_.grpc_timeout);
+      out_.close();
+    }
     if (!how_.request_id.empty() && adds("x-request-id")) out_.field("X-Request-Id", how_.request_id);
     if (!how_.traceparent.empty() && adds("traceparent")) out_.field("traceparent", how_.traceparent);
-    if (how_.options.via && adds("via")) writeVia(*request_.headers, request_.minor, *how_.options.via, out_);
+    if (how_.options.via && adds("via")) {
+      writeVia(*request_.headers, versionText(request_.major, request_.minor), *how_.options.via, out_);
+    }
     writeChanges(how_.changes, out_);
-    out_.put("\r\n");
+    out_.finish();
   }
 
  private:
+  void writePseudoFields() {
+    const bool switches = !request_.upgrade.empty();
+    out_.field(":method", switches ? "CONNECT" : request_.method_text);
+    if (switches) out_.field(":protocol", request_.upgrade);
+    out_.field(":scheme", how_.scheme);
+    out_.field(":authority", how_.host);
+    out_.field(":path", how_.target);
+    wrote_host_ = true;
+  }
+
+  bool isExtendedConnect() const { return request_.major == 2 && !request_.upgrade.empty(); }
+
+  // The one thing that TE may still say (RFC 9113 section 8.2.2); gRPC's servers ask for it.
+  bool acceptsTrailers() const {
+    bool accepts = false;
+    for (const Field& field : *request_.headers) {
+      if (field.id != Id::kTe) continue;
+      ascii::forEachListMember(
+          field.value, [&](std::string_view coding) { accepts |= ascii::equalsIgnoreCase(coding, "trailers"); });
+    }
+    return accepts;
+  }
+
   void writeReceived(const Field& field) {
     switch (field.id) {
       case Id::kOther:
         if (how_.options.edge && aliasesForwardingField(field.name)) return;
         break;
       case Id::kHost:
+        if (out_.isHttp2()) return;
         wrote_host_ = true;
         if (how_.host.data() == field.value.data()) return kept_.keep(field);
         kept_.flush();
@@ -113,7 +153,7 @@ class RequestHead {
       case Id::kTransferEncoding:
         // Validated to be one and unambiguous; written anew so that no odd spelling goes on.
         kept_.flush();
-        if (!wrote_framing_) writeFraming(request_.body.framing, request_.body.length, out_);
+        if (!wrote_framing_) writeFraming(how_.body, out_);
         wrote_framing_ = true;
         return;
       case Id::kXForwardedFor:
@@ -139,6 +179,12 @@ class RequestHead {
       case Id::kVia:
         if (how_.options.via) return;
         break;
+      case Id::kSecWebsocketKey:
+        if (!request_.upgrade.empty() && (out_.isHttp2() || !how_.websocket_key.empty())) return;
+        break;
+      case Id::kGrpcTimeout:
+        if (!how_.grpc_timeout.empty()) return;
+        break;
       default:
         break;
     }
@@ -152,20 +198,21 @@ class RequestHead {
 
   void writeUpgrade() {
     if (request_.upgrade.empty()) return;
-    out_.put("Connection: Upgrade\r\n");
+    out_.field("Connection", "Upgrade");
     out_.field("Upgrade", request_.upgrade);
+    if (!how_.websocket_key.empty()) out_.field("Sec-WebSocket-Key", how_.websocket_key);
   }
 
   void writeForwarded() {
     if (!how_.peer_ip.empty() && adds("x-forwarded-for")) {
-      out_.put("X-Forwarded-For: ");
+      out_.open("X-Forwarded-For");
       for (const Field& field : *request_.headers) {
         if (field.id != Id::kXForwardedFor || field.value.empty()) continue;
         out_.put(field.value);
         out_.put(", ");
       }
       out_.put(how_.peer_ip);
-      out_.put("\r\n");
+      out_.close();
     }
     if (how_.direction == model::Direction::kInbound || how_.options.edge) {
       if (!has_proto_ && adds("x-forwarded-proto")) out_.field("X-Forwarded-Proto", request_.scheme);
@@ -176,7 +223,7 @@ class RequestHead {
   }
 
   void writeForwardedField() {
-    out_.put("Forwarded: ");
+    out_.open("Forwarded");
     for (const Field& field : *request_.headers) {
       if (field.id != Id::kForwarded || how_.options.edge) continue;
       out_.put(field.value);
@@ -188,7 +235,7 @@ class RequestHead {
     out_.put(request_.host);
     out_.put("\";proto=");
     out_.put(request_.scheme);
-    out_.put("\r\n");
+    out_.close();
   }
 
   const http::Request& request_;
@@ -202,25 +249,47 @@ class RequestHead {
   bool has_host_ = false;
 };
 
-void writeStatusLine(const http::Response& response, HeadWriter& out) {
-  const std::array<char, 4> digits = {static_cast<char>('0' + response.status / 100),
-                                      static_cast<char>('0' + response.status / 10 % 10),
-                                      static_cast<char>('0' + response.status % 10), ' '};
-  out.put("HTTP/1.1 ");
-  out.put({digits.data(), digits.size()});
-  out.put(response.phrase);
-  out.put("\r\n");
+std::string_view phraseFor(const http::Response& response) {
+  return response.major == 2 ? http::phraseOf(response.status) : response.phrase;
+}
+
+// HTTP/2 has no such thing.
+void writeConnection(const ResponseForwarding& how, HeadWriter& out) {
+  using Connection = ResponseForwarding::Connection;
+  switch (how.connection) {
+    case Connection::kSilent:
+      break;
+    case Connection::kClose:
+      out.field("Connection", "close");
+      break;
+    case Connection::kKeepAlive:
+      out.field("Connection", "keep-alive");
+      break;
+    case Connection::kUpgrade:
+      out.field("Connection", "Upgrade");
+      out.field("Upgrade", how.upgrade);
+      if (!how.websocket_accept.empty()) out.field("Sec-WebSocket-Accept", how.websocket_accept);
+      break;
+  }
 }
 
 }  // namespace
+
+http::BodyPlan planFor(Towards to, const http::BodyPlan& came) {
+  if (came.framing == Framing::kNone) return {};
+  const bool is_length_known =
+      came.framing == Framing::kLength || (came.framing == Framing::kStream && came.is_length_known);
+  if (to == Towards::kHttp2) return {Framing::kStream, came.length, is_length_known};
+  if (is_length_known) return {Framing::kLength, came.length};
+  return {to == Towards::kHttp11 ? Framing::kChunked : Framing::kUntilClose};
+}
 
 void writeRequestHead(const http::Request& request, const RequestForwarding& how, HeadWriter& out) {
   RequestHead(request, how, out).write();
 }
 
 void writeResponseHead(const http::Response& response, const ResponseForwarding& how, HeadWriter& out) {
-  using Connection = ResponseForwarding::Connection;
-  writeStatusLine(response, out);
+  out.statusLine(response.status, phraseFor(response));
   const Nominations nominated(*response.headers);
   bool wrote_framing = false;
   KeptLines kept(out);
@@ -229,45 +298,35 @@ void writeResponseHead(const http::Response& response, const ResponseForwarding&
       kept.flush();
       // Without a body they describe what a GET would have got; a 204 and a 101 must have none (RFC 9110 section 8.6).
       const bool describes = !how.has_body && response.status >= 200 && response.status != 204;
-      if (describes && field.id == Id::kContentLength) out.field(field.name, field.value);
-      if (how.has_body && !wrote_framing) writeFraming(how.framing, how.length, out);
+      if (describes && field.id == Id::kContentLength) out.field(field);
+      if (how.has_body && !wrote_framing) writeFraming(how.body, out);
       wrote_framing |= how.has_body;
       continue;
     }
     if (field.id == Id::kVia && how.options.via) continue;
+    if (field.id == Id::kSecWebsocketAccept && (out.isHttp2() || !how.websocket_accept.empty())) continue;
     if (isHopByHop(field, nominated)) continue;
     if (!how.changes.isEmpty() && isChanged(field.name, how.changes)) continue;
     kept.keep(field);
   }
   kept.flush();
-  if (how.has_body && !wrote_framing) writeFraming(how.framing, how.length, out);
-  switch (how.connection) {
-    case Connection::kSilent:
-      break;
-    case Connection::kClose:
-      out.put("Connection: close\r\n");
-      break;
-    case Connection::kKeepAlive:
-      out.put("Connection: keep-alive\r\n");
-      break;
-    case Connection::kUpgrade:
-      out.put("Connection: Upgrade\r\n");
-      out.field("Upgrade", response.headers->valueOf(Id::kUpgrade));
-      break;
+  if (how.has_body && !wrote_framing) writeFraming(how.body, out);
+  if (!out.isHttp2()) writeConnection(how, out);
+  if (how.options.via) {
+    writeVia(*response.headers, versionText(response.major, response.minor), *how.options.via, out);
   }
-  if (how.options.via) writeVia(*response.headers, response.minor, *how.options.via, out);
   writeChanges(how.changes, out);
-  out.put("\r\n");
+  out.finish();
 }
 
 void writeInterimHead(const http::Response& response, HeadWriter& out) {
-  writeStatusLine(response, out);
+  out.statusLine(response.status, phraseFor(response));
   const Nominations nominated(*response.headers);
   for (const Field& field : *response.headers) {
     if (field.id == Id::kContentLength || isHopByHop(field, nominated)) continue;
-    out.field(field.name, field.value);
+    out.field(field);
   }
-  out.put("\r\n");
+  out.finish();
 }
 
 Nominations::Nominations(const http::Headers& headers) : headers_(headers) {

@@ -13,29 +13,39 @@
 
 namespace remora::proxy {
 
+// Texts but peer_ip, peer_port_ip and grpc_timeout must hold until the head is sent, where `out` only lists them.
 struct RequestForwarding {
   const model::HttpOptions& options;
   const model::HeaderChanges& changes;
   model::Direction direction;
-  std::string_view target;        // as route/rewrite.h gave it
-  std::string_view host;          // the Host to send
-  std::string_view peer_ip;       // text of the downstream address; empty when it is not to be appended
-  std::string_view peer_port_ip;  // as Forwarded writes it: quoted and bracketed for IPv6
-  std::string_view request_id;    // to send; empty: none
-  std::string_view traceparent;   // to send; empty: leave trace headers as they are
-  bool keep_tracestate = true;    // the received traceparent was valid
+  http::BodyPlan body;             // towards the endpoint, see planFor()
+  std::string_view scheme;         // of the connection to the endpoint; HTTP/2 sends it
+  std::string_view target;         // as route/rewrite.h gave it
+  std::string_view host;           // the Host to send
+  std::string_view peer_ip;        // text of the downstream address; empty when it is not to be appended
+  std::string_view peer_port_ip;   // as Forwarded writes it: quoted and bracketed for IPv6
+  std::string_view request_id;     // to send; empty: none
+  std::string_view traceparent;    // to send; empty: leave trace headers as they are
+  std::string_view websocket_key;  // to send to an HTTP/1 endpoint for a client that has none, over HTTP/2
+  std::string_view grpc_timeout;   // to send; empty: as it was received
+  bool keep_tracestate = true;     // the received traceparent was valid
 };
 
-// The request head for an HTTP/1.1 upstream. The body is framed as it arrived (chunked or by its length).
+// How a body that came like `came` is framed on its way on. kUntilClose stays only towards HTTP/1.0.
+enum class Towards : uint8_t { kHttp10, kHttp11, kHttp2 };
+http::BodyPlan planFor(Towards to, const http::BodyPlan& came);
+
+// The request head, HTTP/1.1 or HTTP/2 as `out` was made.
 void writeRequestHead(const http::Request& request, const RequestForwarding& how, HeadWriter& out);
 
 struct ResponseForwarding {
   const model::HttpOptions& options;
   const model::HeaderChanges& changes;
-  http::Framing framing;  // towards the client
-  uint64_t length = 0;    // of kLength
+  http::BodyPlan body;  // towards the client, see planFor()
   enum class Connection : uint8_t { kSilent, kClose, kKeepAlive, kUpgrade } connection = Connection::kSilent;
-  bool has_body = true;  // false: framing fields of the response describe what is not sent (HEAD, 304)
+  std::string_view upgrade;           // of kUpgrade: the protocol
+  std::string_view websocket_accept;  // to send instead of what was received; empty: nothing, over HTTP/2
+  bool has_body = true;               // false: framing fields of the response describe what is not sent (HEAD, 304)
 };
 
 void writeResponseHead(const http::Response& response, const ResponseForwarding& how, HeadWriter& out);

@@ -76,7 +76,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", 405, Reason::kConnectMethod},
         Refused{"GET / HTTP/1.1\r\nHost: a\r\nExpect: 200-ok\r\n\r\n", 417, Reason::kBadExpect},
         Refused{"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505, Reason::kBadVersion},
-        Refused{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, Reason::kBadVersion}));
+        Refused{"PRI * HTTP/2.0\r\nHost: a\r\n\r\n", 505, Reason::kBadVersion}));
 
 TEST(HostileRequests, BoundsOnAHeadAreKept) {
   const std::pair<std::string, Reason> cases[] = {

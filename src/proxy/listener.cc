@@ -24,6 +24,7 @@ void Listeners::adopt(const snapshot::Snapshot& snapshot, const BoundSockets& so
     if (const auto known = acceptors_.find(address); known != acceptors_.end()) entry = std::move(known->second);
     if (!entry) entry = std::make_unique<Entry>();
     entry->listener = plan.source->name;
+    entry->says_why = plan.tcp_chains.empty();
     entry->connections_most =
         plan.source->limits.connections ? plan.source->limits.connections : defaultConnectionsMost();
     if (!entry->acceptor) {
@@ -45,14 +46,14 @@ void Listeners::adopt(const snapshot::Snapshot& snapshot, const BoundSockets& so
 
 void Listeners::accept(Entry& entry, int fd, const net::Peer& peer) {
   if (net::isReserved(fd)) {
-    shed(fd, noDescriptorsReply());
+    shed(fd, entry.says_why ? noDescriptorsReply() : std::string_view());
     log_.warn("listener",
               "listener {}: new connections are shed: no descriptor is left; raise the descriptor limit (ulimit -n)",
               entry.listener);
     return;
   }
   if (connectionsOfAll() >= entry.connections_most) {
-    shed(fd, overloadedReply());
+    shed(fd, entry.says_why ? overloadedReply() : std::string_view());
     log_.warn("listener", "listener {}: connections are shed: limits.connections ({}) is reached", entry.listener,
               entry.connections_most);
     return;
@@ -73,7 +74,7 @@ void Listeners::accept(Entry& entry, int fd, const net::Peer& peer) {
 
 void Listeners::shed(int fd, std::string_view reply) {
   targets_[0].core->metrics().downstream_shed.add();
-  (void)sys_.send(fd, reply.data(), reply.size(), MSG_NOSIGNAL);
+  if (!reply.empty()) (void)sys_.send(fd, reply.data(), reply.size(), MSG_NOSIGNAL);
   sys_.close(fd);
 }
 

@@ -41,6 +41,7 @@ class Listeners {
     std::unique_ptr<net::Acceptor> acceptor;
     std::string listener;  // its name
     size_t connections_most = 0;
+    bool says_why = true;  // HTTP only: to a TCP client a reply would be the application's words
   };
   void accept(Entry& entry, int fd, const net::Peer& peer);
   void shed(int fd, std::string_view reply);

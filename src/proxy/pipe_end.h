@@ -48,6 +48,14 @@ class PipeEnd final : public net::Stream {
     if (other_ && inbox_.size() < inbox_most) other_->notify({.writable = true});
     return {n, 0};
   }
+  net::IoResult peek(std::span<char> into) override {
+    if (broken_) return {0, ECONNRESET};
+    if (inbox_.empty() && !ended_) {
+      may_read_ = false;
+      return {0, EAGAIN};
+    }
+    return {inbox_.copy(into.data(), into.size()), 0};
+  }
   net::IoResult write(std::span<const iovec> pieces) override {
     if (broken_) return {0, ECONNRESET};
     if (write_error) return {0, write_error};

@@ -19,6 +19,7 @@ void RecentRing::add(const observe::ExchangeRecord& record) {
   entry.attempts = record.attempts;
   entry.inbound = record.inbound;
   entry.reused = record.reused;
+  entry.is_tcp = record.http_major == 0;
   entry.method.assign(record.method);
   entry.host.assign(record.host);
   entry.target.assign(record.target);

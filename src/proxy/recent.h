@@ -41,6 +41,7 @@ struct RecentExchange {
   uint8_t attempts = 0;
   bool inbound = true;
   bool reused = false;
+  bool is_tcp = false;  // a whole opaque connection
   ShortText<12> method;
   ShortText<40> host;
   ShortText<96> target;

@@ -1,6 +1,5 @@
 #include "proxy/relay.h"
 
-#include "proxy/connection.h"
 #include "proxy/forwarding.h"
 
 namespace remora::proxy {
@@ -10,50 +9,59 @@ using http::Framing;
 
 // How the response is framed towards this client: as it came, but a body that ends with the connection becomes chunked
 // where the client understands that, so that its connection goes on.
-Framing framingFor(const http::Request& request, const http::Response& response) {
-  const Framing came = response.body.framing;
-  if (came == Framing::kChunked || came == Framing::kUntilClose) {
-    return request.minor >= 1 ? Framing::kChunked : Framing::kUntilClose;
-  }
-  return came;
+http::BodyPlan bodyFor(Exchange& exchange) {
+  const http::Response& response = exchange.response;
+  if (exchange.downstream->h2()) return planFor(Towards::kHttp2, response.body);
+  const bool is_http10 = exchange.request.minor == 0;
+  // What ended with its head over HTTP/2 must say so over HTTP/1, where no framing means "until the connection closes".
+  if (response.major == 2 && response.body.framing == Framing::kNone) return {Framing::kLength, 0};
+  return planFor(is_http10 ? Towards::kHttp10 : Towards::kHttp11, response.body);
 }
 
 bool hasBody(const http::Request& request, const http::Response& response) {
   return request.method != http::Method::kHead && response.status != 204 && response.status != 304;
 }
 
-// Writes the head into the core's memory for heads.
-Result<std::string_view> buildHead(Exchange& exchange, Framing framing) {
+// Has the head ready to go out first.
+Result<void> beginAnswer(Exchange& exchange, const http::BodyPlan& body) {
   const http::Response& response = exchange.response;
   using Connection = ResponseForwarding::Connection;
-  exchange.keeps_connection = exchange.mayKeepConnection() && framing != Framing::kUntilClose;
+  http::H2Stream* const h2 = exchange.downstream->h2();
+  exchange.keeps_connection = exchange.mayKeepConnection() && body.framing != Framing::kUntilClose;
   Connection connection = Connection::kSilent;
-  if (!exchange.keeps_connection) {
+  if (h2) {
+  } else if (!exchange.keeps_connection) {
     connection = Connection::kClose;
-    exchange.connection->stream().writeThrough();
+    exchange.downstream->stream().writeThrough();
   } else if (exchange.request.minor == 0) {
     connection = Connection::kKeepAlive;
   }
-  HeadWriter out(exchange.core.headSpace());
+  HeadWriter out = exchange.headTowardsClient();
   writeResponseHead(response,
                     {.options = exchange.listener->http,
                      .changes = exchange.plan.route().response_headers,
-                     .framing = framing,
-                     .length = response.body.length,
+                     .body = body,
                      .connection = connection,
                      .has_body = hasBody(exchange.request, response)},
                     out);
   if (out.hasOverflowed()) return fail(Reason::kResponseTooLarge);
-  return out.text();
+  exchange.beginAnswer(out, body.framing);
+  return {};
 }
 
 // The application's connection is used again only if both messages on it ended exactly where they said.
 void settleLease(Exchange& exchange, bool has_surplus) {
   upstream::Lease& lease = exchange.lease;
+  if (lease.h2()) {  // what isn't finished on the stream is reset, and the connection goes on
+    exchange.uploads.cancel();
+    lease = {};
+    return;
+  }
   lease.connection().noteSent(exchange.upload_writer->sentBytes());
   if (has_surplus) exchange.core.metrics().glitches_upstream.add();
-  const bool is_whole = exchange.request.body.framing != Framing::kLength ||
-                        exchange.upload_writer->payloadBytes() == exchange.request.body.length;
+  const http::BodyPlan& body = exchange.request.body;
+  const bool has_length = body.framing == Framing::kLength || body.is_length_known;
+  const bool is_whole = !has_length || exchange.upload_writer->payloadBytes() == body.length;
   const bool is_clean =
       exchange.response.keep_alive && !has_surplus && is_whole && exchange.upload == Exchange::Upload::kDone;
   if (is_clean && !lease.stream().hasHangup() && !lease.stream().hasUnsent()) {
@@ -65,7 +73,7 @@ void settleLease(Exchange& exchange, bool has_surplus) {
 
 }  // namespace
 
-Result<Moved> relayWhatIsThere(http::H1Body& from, http::H1Writer& to) {
+Result<Moved> relayWhatIsThere(http::H1Body& from, http::MessageWriter& to) {
   constexpr int kPiecesAtOnce = 16;
   for (int pieces = 0; pieces < kPiecesAtOnce; ++pieces) {
     const Result<http::Pull> pull = from.pull();
@@ -86,7 +94,7 @@ Result<Moved> relayWhatIsThere(http::H1Body& from, http::H1Writer& to) {
   return Moved::kEnoughForNow;
 }
 
-loop::Task<void> relayBody(http::H1Body& from, http::H1Writer& to, RelayTerms terms) {
+loop::Task<void> relayBody(http::H1Body& from, http::MessageWriter& to, RelayTerms terms) {
   loop::Loop& loop = from.stream().loop();
   for (;;) {
     if (!to.isDrained()) {
@@ -110,21 +118,19 @@ loop::Task<void> relayBody(http::H1Body& from, http::H1Writer& to, RelayTerms te
 
 loop::Task<void> relayResponse(Exchange& exchange) {
   const http::Response& response = exchange.response;
-  const Framing framing = framingFor(exchange.request, response);
+  const http::BodyPlan body = bodyFor(exchange);
   net::Stream& upstream = exchange.lease.stream();
+  http::H2Stream* const h2 = exchange.lease.h2();
   exchange.response_body.emplace(
-      response.body,
-      http::BodyLimits{static_cast<size_t>(exchange.limits().chunk_extensions.count),
-                       static_cast<size_t>(exchange.limits().trailers.count), exchange.limits().header_count},
-      upstream, exchange.core.scratch(),
-      http::H1Body::Names{Reason::kBadResponse, Reason::kResponseTruncated, Reason::kResponseTruncated});
+      response.body, exchange.bodyLimits(), upstream, exchange.core.scratch(),
+      http::H1Body::Names{Reason::kBadResponse, Reason::kResponseTruncated, Reason::kResponseTruncated},
+      h2 ? &h2->trailers() : nullptr);
   // Before the head goes out: a body that is malformed from its first byte is still a clean 502.
   const Result<size_t> used = exchange.response_body->begin(exchange.response_rest);
   if (!used) co_return fail(Reason::kBadResponse);
   const bool came_with_more = *used < exchange.response_rest.size();
-  const std::string_view head = co_await buildHead(exchange, framing);
-  exchange.answer.emplace(exchange.connection->stream(), framing, Failure{Reason::kClientReset});
-  exchange.answer->begin(head, exchange.core.headSpace().size() - head.size());
+  if (exchange.is_grpc) exchange.noteGrpcStatus(*response.headers);
+  co_await beginAnswer(exchange, body);
   exchange.head_sent = true;
   exchange.record.status = response.status;
   const RelayTerms terms{
@@ -142,6 +148,7 @@ loop::Task<void> relayResponse(Exchange& exchange) {
     if (*moved == Moved::kInputMissing) upstream.acknowledgeNow();
     co_await relayBody(*exchange.response_body, *exchange.answer, terms);
   }
+  if (exchange.is_grpc) exchange.noteGrpcStatus(exchange.response_body->trailers());
   settleLease(exchange, came_with_more || !exchange.response_body->surplus().empty());
   if (exchange.request_body->isEnded()) co_return loop::done;
   exchange.needs_linger = !exchange.keeps_connection;

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <iterator>
+#include <string>
+#include <utility>
+#include <vector>
 
-#include "proxy/connection.h"
+#include "http/grpc.h"
 #include "proxy/forwarding.h"
 #include "route/rewrite.h"
 
@@ -16,71 +19,10 @@ using Id = http::HeaderId;
 
 enum class BodyKind : uint8_t { kJson, kText, kGrpc };
 
-std::string_view phraseOf(uint16_t status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 201:
-      return "Created";
-    case 202:
-      return "Accepted";
-    case 204:
-      return "No Content";
-    case 301:
-      return "Moved Permanently";
-    case 302:
-      return "Found";
-    case 303:
-      return "See Other";
-    case 307:
-      return "Temporary Redirect";
-    case 308:
-      return "Permanent Redirect";
-    case 400:
-      return "Bad Request";
-    case 401:
-      return "Unauthorized";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 408:
-      return "Request Timeout";
-    case 410:
-      return "Gone";
-    case 414:
-      return "URI Too Long";
-    case 417:
-      return "Expectation Failed";
-    case 418:
-      return "I'm a teapot";
-    case 429:
-      return "Too Many Requests";
-    case 431:
-      return "Request Header Fields Too Large";
-    case 500:
-      return "Internal Server Error";
-    case 501:
-      return "Not Implemented";
-    case 502:
-      return "Bad Gateway";
-    case 503:
-      return "Service Unavailable";
-    case 504:
-      return "Gateway Timeout";
-    case 505:
-      return "HTTP Version Not Supported";
-    default:
-      return "";
-  }
-}
-
 // Plain text for those who name it and not JSON; gRPC for its clients; JSON for everybody else.
 BodyKind kindFor(const Exchange& exchange) {
   if (!exchange.request.headers) return BodyKind::kJson;
-  if (exchange.request.headers->valueOf(Id::kContentType).starts_with("application/grpc")) return BodyKind::kGrpc;
+  if (http::grpc::isGrpc(*exchange.request.headers)) return BodyKind::kGrpc;
   const std::string_view accept = exchange.request.headers->valueOf(Id::kAccept);
   const bool wants_text = accept.find("text/") != std::string_view::npos;
   return wants_text && accept.find("json") == std::string_view::npos ? BodyKind::kText : BodyKind::kJson;
@@ -106,19 +48,21 @@ std::string bodyOf(const Exchange& exchange, const ReasonRow& row, BodyKind kind
   const std::string_view id = exchange.record.request_id;
   if (kind == BodyKind::kGrpc) return {};
   if (kind == BodyKind::kText) {
-    return fmt::format("{} {}\nremora: {} ({})\nrequest id: {}\n", row.status, phraseOf(row.status), row.sentence,
+    return fmt::format("{} {}\nremora: {} ({})\nrequest id: {}\n", row.status, http::phraseOf(row.status), row.sentence,
                        row.token, id);
   }
   return fmt::format(
       "{{\"type\":\"about:blank\",\"title\":\"{}\",\"status\":{},\"detail\":\"{}\",\"reason\":\"{}\","
       "\"request_id\":\"{}\"}}\n",
-      phraseOf(row.status), row.status, jsonText(row.sentence), row.token, jsonText(id));
+      http::phraseOf(row.status), row.status, jsonText(row.sentence), row.token, jsonText(id));
 }
 
 struct Reply {
   uint16_t status = 0;
-  std::string fields;  // complete lines
+  std::vector<std::pair<std::string_view, std::string>> fields;
   std::string body;
+
+  void add(std::string_view name, std::string value) { fields.emplace_back(name, std::move(value)); }
 };
 
 Reply describeFailure(const Exchange& exchange, const ReasonRow& row) {
@@ -126,54 +70,48 @@ Reply describeFailure(const Exchange& exchange, const ReasonRow& row) {
   Reply reply;
   reply.status = kind == BodyKind::kGrpc ? 200 : row.status;
   reply.body = bodyOf(exchange, row, kind);
-  fmt::format_to(std::back_inserter(reply.fields), "Proxy-Status: remora; error={}; details=\"{}\"\r\n",
-                 row.proxy_status.empty() ? "proxy_internal_error" : row.proxy_status, row.token);
+  reply.add("Proxy-Status",
+            fmt::format("remora; error={}; details=\"{}\"",
+                        row.proxy_status.empty() ? "proxy_internal_error" : row.proxy_status, row.token));
   switch (kind) {
     case BodyKind::kJson:
-      reply.fields += "Content-Type: application/problem+json\r\n";
+      reply.add("Content-Type", "application/problem+json");
       break;
     case BodyKind::kText:
-      reply.fields += "Content-Type: text/plain; charset=utf-8\r\n";
+      reply.add("Content-Type", "text/plain; charset=utf-8");
       break;
     case BodyKind::kGrpc:
-      fmt::format_to(std::back_inserter(reply.fields),
-                     "Content-Type: application/grpc\r\ngrpc-status: {}\r\ngrpc-message: {} ({})\r\n", row.grpc,
-                     row.sentence, row.token);
+      reply.add("Content-Type", "application/grpc");
+      reply.add("grpc-status", std::to_string(row.grpc));
+      reply.add("grpc-message", http::grpc::encodeMessage(fmt::format("{} ({})", row.sentence, row.token)));
       break;
   }
-  if (row.status == 405) reply.fields += "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n";
-  if (!exchange.record.request_id.empty()) {
-    fmt::format_to(std::back_inserter(reply.fields), "X-Request-Id: {}\r\n", exchange.record.request_id);
-  }
+  if (row.status == 405) reply.add("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
+  if (!exchange.record.request_id.empty()) reply.add("X-Request-Id", std::string(exchange.record.request_id));
   return reply;
 }
 
 loop::Task<void> send(Exchange& exchange, Reply reply) {
   const bool is_head = exchange.request.method == http::Method::kHead;
   const bool has_body = reply.status != 204 && reply.status != 304;
-  HeadWriter out(exchange.core.headSpace());
-  out.put("HTTP/1.1 ");
-  out.putNumber(reply.status);
-  out.put(" ");
-  out.put(phraseOf(reply.status));
-  out.put("\r\n");
-  out.put(reply.fields);
+  HeadWriter out = exchange.headTowardsClient();
+  out.statusLine(reply.status, http::phraseOf(reply.status));
+  for (const auto& [name, value] : reply.fields) out.field(name, value);
   if (has_body) {
-    out.put("Content-Length: ");
+    out.open("Content-Length");
     out.putNumber(reply.body.size());
-    out.put("\r\n");
+    out.close();
   }
-  if (!exchange.keeps_connection) {
-    out.put("Connection: close\r\n");
-    exchange.connection->stream().writeThrough();
-  } else if (exchange.request.minor == 0) {
-    out.put("Connection: keep-alive\r\n");
+  if (!out.isHttp2() && !exchange.keeps_connection) {
+    out.field("Connection", "close");
+    exchange.downstream->stream().writeThrough();
+  } else if (!out.isHttp2() && exchange.request.minor == 0) {
+    out.field("Connection", "keep-alive");
   }
-  out.put("\r\n");
-  exchange.head_sent = true;
+  out.finish();
   exchange.record.status = reply.status;
-  exchange.answer.emplace(exchange.connection->stream(), http::Framing::kLength, Failure{Reason::kClientReset});
-  exchange.answer->begin(out.text(), out.room());
+  exchange.beginAnswer(out, http::Framing::kLength);
+  exchange.head_sent = true;
   const std::string_view body = is_head || !has_body ? std::string_view() : std::string_view(reply.body);
   const bool through = co_await exchange.answer->push({body.data(), body.size()}, http::End::kLast);
   if (!through) {
@@ -196,7 +134,7 @@ loop::Task<void> endFailed(Exchange& exchange, Failure failure) {
   if (failure.reason == Reason::kBadResponse) exchange.core.metrics().protocol_errors_upstream.add();
   if (exchange.head_sent || row.status == 0) {
     // Cut short visibly: a FIN would look like the end to a client that reads until it.
-    exchange.connection->stream().resetOnClose();
+    exchange.downstream->stream().resetOnClose();
     exchange.keeps_connection = false;
     co_return std::unexpected(failure);
   }
@@ -204,6 +142,9 @@ loop::Task<void> endFailed(Exchange& exchange, Failure failure) {
   exchange.keeps_connection = row.side != Side::kDownstream && exchange.mayKeepConnection();
   exchange.needs_linger = !exchange.keeps_connection;
   exchange.ensureRequestId();
+  if (exchange.request.headers && http::grpc::isGrpc(*exchange.request.headers)) {
+    exchange.noteGrpcStatus(row.grpc, row.token);
+  }
   co_await send(exchange, describeFailure(exchange, row));
   co_return loop::done;
 }
@@ -219,7 +160,7 @@ loop::Task<void> answerHere(Exchange& exchange) {
          .target = {.path = exchange.request.path, .raw_path = exchange.request.raw_path}},
         exchange.targetMemory(static_cast<size_t>(exchange.limits().target.count) * 2));
     reply.status = redirect->status;
-    fmt::format_to(std::back_inserter(reply.fields), "Location: {}\r\n", location);
+    reply.add("Location", std::string(location));
     exchange.record.reason = Reason::kRedirect;
     exchange.record.decide(Outcome::kRedirected, exchange.plan.choice.route->rule, reply.status, exchange.core.now());
   } else {
@@ -227,14 +168,13 @@ loop::Task<void> answerHere(Exchange& exchange) {
     reply.status = answer.status;
     reply.body = answer.body;
     if (!answer.body.empty()) {
-      fmt::format_to(std::back_inserter(reply.fields), "Content-Type: {}\r\n", answer.content_type);
+      reply.add("Content-Type", answer.content_type);
     }
     exchange.record.reason = Reason::kDirectAnswer;
     exchange.record.decide(Outcome::kAnswered, exchange.plan.choice.route->rule, reply.status, exchange.core.now());
   }
   for (const auto* changes : {&route.response_headers.set, &route.response_headers.add}) {
-    for (const auto& [name, value] : *changes)
-      fmt::format_to(std::back_inserter(reply.fields), "{}: {}\r\n", name, value);
+    for (const auto& [name, value] : *changes) reply.add(name, value);
   }
   exchange.keeps_connection = exchange.mayKeepConnection();
   exchange.needs_linger = !exchange.keeps_connection && !exchange.isRequestRead();

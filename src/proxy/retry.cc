@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "proxy/attempt.h"
-#include "proxy/connection.h"
 
 namespace remora::proxy {
 namespace {
@@ -55,7 +54,7 @@ loop::Task<void> tryUpstreams(Core& core, Exchange& exchange) {
   Ref<upstream::EndpointState>& endpoint = exchange.endpoint;
   bool is_chosen = false;
   for (;;) {
-    if (exchange.cancelsOnFin() && exchange.connection->stream().hasHangup()) co_return fail(Reason::kClientGone);
+    if (exchange.cancelsOnFin() && exchange.downstream->stream().hasHangup()) co_return fail(Reason::kClientGone);
     if (!std::exchange(is_chosen, true)) endpoint = cluster->choose(core.ids(), endpoint.get());
     if (!endpoint) co_return fail(cluster->hasDnsFailed() ? Reason::kDnsFailed : Reason::kNoEndpoint, Reached::kNo);
     ++record.attempts;

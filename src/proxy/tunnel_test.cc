@@ -112,6 +112,23 @@ TEST(Tunnels, AResetOfEitherSideEndsBoth) {
   EXPECT_EQ(tunnel.world.recorded(), 1u);
 }
 
+// The client takes nothing, so nothing is read of the application either.
+TEST(Tunnels, AResetIsSeenAndPassedOnWhileNothingMoves) {
+  World world;
+  auto client = world.client("in", 200);
+  client->put(kAsk);
+  (void)world.toApp();
+  world.app().put(kSwitch);
+  world.settle();
+  world.app().put(std::string(1000, 'x'));
+  world.settle();
+  world.app().resetOnClose();
+  world.connector.apps[0].reset();
+  world.settle();
+  EXPECT_TRUE(client->isReset());
+  EXPECT_EQ(world.core().connections(), 0u);
+}
+
 TEST(Tunnels, IdlenessDoesNotEndThem) {
   Tunnel tunnel;
   tunnel.world.advance(std::chrono::hours(5));

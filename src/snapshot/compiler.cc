@@ -1,5 +1,6 @@
 #include "snapshot/compiler.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace remora::snapshot {
@@ -7,8 +8,8 @@ namespace {
 
 class Compiler {
  public:
-  Compiler(model::Config config, uint32_t generation, std::shared_ptr<RuleBook> rules)
-      : snapshot_(std::make_shared<Snapshot>()) {
+  Compiler(model::Config config, uint32_t generation, std::shared_ptr<RuleBook> rules, tls::TicketKeyStore* ticket_keys)
+      : snapshot_(std::make_shared<Snapshot>()), ticket_keys_(ticket_keys ? *ticket_keys : own_ticket_keys_) {
     snapshot_->generation = generation;
     snapshot_->config = std::move(config);
     snapshot_->rules = std::move(rules);
@@ -18,6 +19,7 @@ class Compiler {
     indexClusters();
     compileRoutes();
     planListeners();
+    compileTlsClients();
     compileAccessLog();
     if (!errors_.empty()) return std::unexpected(std::move(errors_));
     return snapshot_;
@@ -59,23 +61,95 @@ class Compiler {
     const auto& listeners = snapshot_->config.listeners;
     for (uint32_t i = 0; i < listeners.size(); ++i) {
       const model::Listener& source = listeners[i];
-      if (!source.default_chain.http) {
-        refuse(source.origin, "listener '" + source.name + "' has no HTTP chain");
-        continue;
+      const model::Chain& last = source.default_chain;
+      if (!last.http && !last.tcp && source.chains.empty()) {
+        refuse(source.origin, "listener '" + source.name + "' leads nowhere: it has no chain");
       }
       ListenerPlan plan;
       plan.source = &source;
       plan.index = i;
       plan.rule = snapshot_->rules->idOf(source.origin);
-      plan.http = *source.default_chain.http;
+      if (last.http) plan.http = *last.http;
       plan.request_policy.path.slashes = plan.http.merge_slashes ? http::Slashes::kMerge : http::Slashes::kKeep;
       plan.request_policy.host_bytes = source.limits.host_bytes;
       for (const auto& table : snapshot_->route_tables) {
-        if (table->source().name == plan.http.route_table) plan.routes = table.get();
+        if (last.http && table->source().name == plan.http.route_table) plan.routes = table.get();
       }
-      if (!plan.routes) refuse(source.origin, "listener '" + source.name + "' names no known route table");
+      if (last.http && !plan.routes) refuse(source.origin, "listener '" + source.name + "' names no known route table");
+      planTls(plan);
+      planTcpChains(plan);
       snapshot_->listeners.push_back(std::move(plan));
     }
+  }
+
+  void planTls(ListenerPlan& plan) {
+    std::string_view name = plan.source->default_chain.tls;
+    for (const model::Chain& chain : plan.source->chains) {
+      if (name.empty()) name = chain.tls;
+    }
+    if (name.empty()) return;
+    const auto& servers = snapshot_->config.tls_servers;
+    const auto settings = std::ranges::find(servers, name, &model::TlsServer::name);
+    if (settings == servers.end()) {
+      return refuse(plan.source->origin, "listener '" + plan.source->name + "' names no known TLS setting");
+    }
+    auto context = tls::ServerContext::make(*settings, protocolsOf(plan.source->default_chain),
+                                            ticket_keys_.of(settings->ticket_lifetime));
+    if (!context) return refuse(context.error().origin, context.error().text);
+    plan.tls = std::move(*context);
+  }
+
+  // By ALPN, in order of preference.
+  static std::vector<std::string> protocolsOf(const model::Chain& chain) {
+    if (!chain.http) return {};
+    return protocolsOf(chain.protocol);
+  }
+  static std::vector<std::string> protocolsOf(model::Protocol protocol) {
+    switch (protocol) {
+      case model::Protocol::kHttp1:
+        return {"http/1.1"};
+      case model::Protocol::kHttp2:
+        return {"h2"};
+      case model::Protocol::kTcp:
+        return {};
+      case model::Protocol::kAuto:
+        break;
+    }
+    return {"h2", "http/1.1"};
+  }
+
+  void compileTlsClients() {
+    for (const model::Cluster& cluster : snapshot_->config.clusters) {
+      auto& client = snapshot_->tls_clients.emplace_back();
+      if (!cluster.tls) continue;
+      auto context = tls::ClientContext::make(*cluster.tls, protocolsOf(cluster.protocol));
+      if (context) {
+        client = std::move(*context);
+      } else {
+        refuse(context.error().origin, context.error().text);
+      }
+    }
+  }
+
+  void planTcpChains(ListenerPlan& plan) {
+    const model::Listener& source = *plan.source;
+    for (uint32_t i = 0; i < source.chains.size(); ++i) planTcpChain(plan, source.chains[i], i);
+    if (source.default_chain.tcp) {
+      planTcpChain(plan, source.default_chain, static_cast<uint32_t>(source.chains.size()));
+    }
+  }
+
+  void planTcpChain(ListenerPlan& plan, const model::Chain& chain, uint32_t index) {
+    const std::string where = "listener '" + plan.source->name + "', chain '" + chain.name + "': ";
+    if (!chain.tcp) return refuse(plan.source->origin, where + "only the default chain may be HTTP");
+    auto compiled = compileTcpChain(chain, index);
+    if (!compiled) return refuse(plan.source->origin, where + compiled.error());
+    const auto found = snapshot_->cluster_index.find(chain.tcp->cluster);
+    // As with routes, a missing one may arrive later.
+    compiled->has_tls = !chain.tls.empty();
+    compiled->is_default = &chain == &plan.source->default_chain;
+    compiled->cluster = found == snapshot_->cluster_index.end() ? Snapshot::kNoCluster : found->second;
+    plan.tcp_chains.push_back(std::move(*compiled));
   }
 
   void compileAccessLog() {
@@ -91,14 +165,17 @@ class Compiler {
   }
 
   std::shared_ptr<Snapshot> snapshot_;
+  tls::TicketKeyStore own_ticket_keys_;
+  tls::TicketKeyStore& ticket_keys_;
   std::vector<route::CompileError> errors_;
 };
 
 }  // namespace
 
 std::expected<SnapshotPtr, std::vector<route::CompileError>> compile(model::Config config, uint32_t generation,
-                                                                     std::shared_ptr<RuleBook> rules) {
-  return Compiler(std::move(config), generation, std::move(rules)).run();
+                                                                     std::shared_ptr<RuleBook> rules,
+                                                                     tls::TicketKeyStore* ticket_keys) {
+  return Compiler(std::move(config), generation, std::move(rules), ticket_keys).run();
 }
 
 }  // namespace remora::snapshot

@@ -59,7 +59,7 @@ TEST(Compiler, TellsAllProblemsAndAppliesNothing) {
   broken.telemetry.access_log.fields = {"no_such_field"};
   const std::string problems = problemsOf(std::move(broken));
   for (const std::string_view part : {"two services are named 'app'", "names no known route table",
-                                      "listener 'raw' has no HTTP chain", "no_such_field"}) {
+                                      "listener 'raw' leads nowhere: it has no chain", "no_such_field"}) {
     EXPECT_NE(problems.find(part), std::string::npos) << part << " in " << problems;
   }
 }
@@ -71,6 +71,29 @@ TEST(Compiler, ABrokenRouteIsToldWithItsPlace) {
   const auto snapshot = compile(std::move(broken), 1, std::make_shared<RuleBook>());
   ASSERT_FALSE(snapshot);
   EXPECT_EQ(snapshot.error()[0].where.line, 10u);
+}
+
+TEST(Compiler, AListenerMayRelayBytes) {
+  model::Config relays = config();
+  relays.listeners[0].default_chain.http.reset();
+  relays.listeners[0].default_chain.tcp = model::TcpOptions{.cluster = "app"};
+  model::Listener closes = relays.listeners[0];  // what its chain doesn't take
+  closes.name = "closes";
+  closes.chains = {closes.default_chain};
+  closes.default_chain.tcp.reset();
+  relays.listeners.push_back(closes);
+  relays.route_tables.emplace_back();  // with the name that a listener without HTTP seems to give
+  const auto compiled = compile(std::move(relays), 1, std::make_shared<RuleBook>());
+  ASSERT_TRUE(compiled) << compiled.error()[0].problem;
+  const Snapshot& snapshot = **compiled;
+  ASSERT_EQ(snapshot.listeners.size(), 2u);
+  ASSERT_EQ(snapshot.listeners[0].tcp_chains.size(), 1u);
+  EXPECT_EQ(snapshot.listeners[0].tcp_chains[0].source, &snapshot.config.listeners[0].default_chain);
+  EXPECT_TRUE(snapshot.listeners[0].tcp_chains[0].is_default);
+  EXPECT_EQ(snapshot.listeners[0].routes, nullptr);
+  ASSERT_EQ(snapshot.listeners[1].tcp_chains.size(), 1u);
+  EXPECT_FALSE(snapshot.listeners[1].tcp_chains[0].is_default);
+  EXPECT_EQ(snapshot.listeners[1].routes, nullptr);
 }
 
 TEST(Compiler, ListenersCarryTheirOptions) {

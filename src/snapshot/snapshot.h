@@ -14,6 +14,8 @@
 #include "observe/access_log_format.h"
 #include "route/route_table.h"
 #include "snapshot/rule_book.h"
+#include "snapshot/tcp_chain.h"
+#include "tls/context.h"
 
 namespace remora::snapshot {
 
@@ -22,9 +24,11 @@ struct ListenerPlan {
   const model::Listener* source = nullptr;
   uint32_t index = 0;
   observe::RuleId rule;
-  model::HttpOptions http;  // of the chain that serves
+  model::HttpOptions http;  // of the default chain
   http::RequestPolicy request_policy;
-  const route::RouteTable* routes = nullptr;
+  const route::RouteTable* routes = nullptr;      // null: the default chain isn't HTTP
+  std::shared_ptr<const tls::ServerContext> tls;  // null: plaintext; the same for each of its chains that has TLS
+  std::vector<TcpChain> tcp_chains;               // in the order in which they are asked, the default chain last
 };
 
 struct Snapshot {
@@ -38,7 +42,8 @@ struct Snapshot {
   std::unordered_map<std::string_view, uint32_t> cluster_index;  // name -> position in config.clusters
   // For each forwarding route of each table the clusters by number: cluster_of[table][route index][member].
   std::unordered_map<const model::WeightedCluster*, uint32_t> cluster_of;
-  std::shared_ptr<const observe::AccessLogFormat> access_log;  // null: no access log
+  std::vector<std::shared_ptr<const tls::ClientContext>> tls_clients;  // as config.clusters; null: plaintext
+  std::shared_ptr<const observe::AccessLogFormat> access_log;          // null: no access log
 
   uint32_t clusterOf(const model::WeightedCluster& member) const {
     const auto found = cluster_of.find(&member);

@@ -64,4 +64,11 @@ void TicketKeys::rotate() {
   }
 }
 
+std::shared_ptr<TicketKeys> TicketKeyStore::of(Duration lifetime) {
+  const std::lock_guard lock(lock_);
+  std::shared_ptr<TicketKeys>& keys = keys_[lifetime.count()];
+  if (!keys) keys = std::make_shared<TicketKeys>(lifetime);
+  return keys;
+}
+
 }  // namespace remora::tls

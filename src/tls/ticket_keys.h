@@ -4,6 +4,8 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -52,6 +54,16 @@ class TicketKeys {
   TicketKey current_;
   TicketKey previous_;
   bool has_previous_ = false;
+};
+
+// The keys by their lifetime, for as long as the process lives. Any thread.
+class TicketKeyStore {
+ public:
+  std::shared_ptr<TicketKeys> of(Duration lifetime);
+
+ private:
+  std::mutex lock_;
+  std::map<int64_t, std::shared_ptr<TicketKeys>> keys_;
 };
 
 }  // namespace remora::tls

@@ -5,11 +5,19 @@
 
 namespace remora::upstream {
 
-void ClusterState::configure(const model::Cluster& cluster) {
+void ClusterState::configure(const model::Cluster& cluster, std::shared_ptr<const tls::ClientContext> tls) {
+  // Whom it trusts or what it shows has changed: what was connected under the old settings is used no more. A
+  // certificate that was only renewed is such a change as well; running exchanges finish.
+  const bool is_other = !tls != !tls_ || (tls && tls->fingerprint() != tls_->fingerprint());
+  const bool had_settings = !name_.empty();
+  tls_ = std::move(tls);
+  if (is_other && had_settings) closeIdle();
   name_ = cluster.name;
   balance_ = cluster.balance;
   pool_ = cluster.pool;
-  for (const Ref<EndpointState>& endpoint : endpoints_) endpoint->pool.setOptions(pool_);
+  protocol_ = cluster.protocol;
+  http2_ = cluster.http2;
+  for (const Ref<EndpointState>& endpoint : endpoints_) endpoint->setOptions(pool_);
 }
 
 void ClusterState::adopt(EndpointSetPtr set) {
@@ -23,11 +31,11 @@ void ClusterState::adopt(EndpointSetPtr set) {
                                                   : makeRef<EndpointState>(endpoint, loop_, metrics_);
     state->endpoint = endpoint;
     state->index = static_cast<uint16_t>(endpoints_.size());
-    state->pool.setOptions(pool_);
+    state->setOptions(pool_);
     endpoints_.push_back(std::move(state));
   }
   for (const Ref<EndpointState>& gone : kept) {
-    if (gone) gone->pool.closeAll();
+    if (gone) gone->closeIdle();
   }
   set_ = std::move(set);
   uint32_t lowest = UINT32_MAX;
@@ -97,7 +105,7 @@ EndpointState* ClusterState::chooseByChance(observe::IdSource& random, const End
 }
 
 void ClusterState::closeIdle() {
-  for (const auto& state : endpoints_) state->pool.closeAll();
+  for (const auto& state : endpoints_) state->closeIdle();
 }
 
 Lease::Lease(Ref<EndpointState> endpoint, std::unique_ptr<Connection> connection, observe::CoreMetrics& metrics)
@@ -106,12 +114,20 @@ Lease::Lease(Ref<EndpointState> endpoint, std::unique_ptr<Connection> connection
   metrics_->upstream_active.add();
 }
 
-Lease::Lease(Lease&& other) noexcept
-    : endpoint_(std::move(other.endpoint_)), connection_(std::move(other.connection_)), metrics_(other.metrics_) {}
+Lease::Lease(Ref<EndpointState> endpoint, std::unique_ptr<http::H2Stream> stream, observe::CoreMetrics& metrics)
+    : endpoint_(std::move(endpoint)), h2_(std::move(stream)), metrics_(&metrics) {
+  ++endpoint_->active;
+  metrics_->upstream_active.add();
+}
+
+Lease::Lease(Lease&& other) noexcept {
+  *this = std::move(other);
+}
 
 Lease& Lease::operator=(Lease&& other) noexcept {
   std::swap(endpoint_, other.endpoint_);
   std::swap(connection_, other.connection_);
+  std::swap(h2_, other.h2_);
   std::swap(metrics_, other.metrics_);
   return *this;
 }
@@ -123,7 +139,7 @@ Lease::~Lease() {
 }
 
 void Lease::keep() {
-  endpoint_->pool.give(std::move(connection_));
+  if (connection_) endpoint_->pool.give(std::move(connection_));
 }
 
 }  // namespace remora::upstream

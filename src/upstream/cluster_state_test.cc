@@ -38,7 +38,7 @@ class ClusterStateTest : public testing::Test {
   std::unique_ptr<Connection> connection() {
     auto [near, far] = net::MemoryStream::pair(loop_);
     far_ = std::move(far);
-    return std::make_unique<Connection>(std::move(near), loop_.loop().now());
+    return std::make_unique<Connection>(std::move(near), nullptr, loop_.loop().now());
   }
 
   loop::TestLoop loop_;

@@ -12,6 +12,10 @@
 #include "observe/metrics.h"
 #include "upstream/idle_learner.h"
 
+namespace remora::tls {
+struct Facts;
+}
+
 namespace remora::upstream {
 
 class Pool;
@@ -19,9 +23,11 @@ class Pool;
 // One connection to an application. In the pool it is just this struct: nothing runs for it.
 class Connection final : private loop::Runnable {
  public:
-  Connection(std::unique_ptr<net::Stream> stream, Instant now) : stream_(std::move(stream)), made_(now) {}
+  Connection(std::unique_ptr<net::Stream> stream, const tls::Facts* tls, Instant now)
+      : stream_(std::move(stream)), tls_(tls), made_(now) {}
 
   net::Stream& stream() { return *stream_; }
+  const tls::Facts* tls() const { return tls_; }  // inside the stream; null: plaintext
   uint64_t exchanges() const { return exchanges_; }
   Instant made() const { return made_; }
 
@@ -37,6 +43,7 @@ class Connection final : private loop::Runnable {
   void run() override;  // something happened while it was idle
 
   std::unique_ptr<net::Stream> stream_;
+  const tls::Facts* tls_;
   Pool* pool_ = nullptr;  // while idle
   Instant made_;
   Instant idle_since_{0};

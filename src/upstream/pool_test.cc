@@ -18,7 +18,7 @@ class PoolTest : public testing::Test {
   std::unique_ptr<Connection> connect() {
     auto [near, far] = net::MemoryStream::pair(loop_);
     fars_.push_back(std::move(far));
-    return std::make_unique<Connection>(std::move(near), loop_.loop().now());
+    return std::make_unique<Connection>(std::move(near), nullptr, loop_.loop().now());
   }
   net::MemoryStream& far(size_t i) { return *fars_[i]; }
 

@@ -45,6 +45,7 @@ void checkFraming(const http::RawRequest& raw, const http::Request& request) {
       require(raw.minor == 1 && ascii::equalsIgnoreCase(raw.headers.valueOf(HeaderId::kTransferEncoding), "chunked"));
       break;
     case Framing::kUntilClose:
+    case Framing::kStream:
       require(false);
   }
 }

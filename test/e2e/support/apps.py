@@ -26,3 +26,8 @@ def python_app(folder):
 def node_app(folder, keep_alive_millis=5000):
     """Node closes idle connections after keep_alive_millis: the race that a proxy must hide."""
     return App(["node", os.path.join(FOLDER, "node_app.js")], folder, KEEP_ALIVE_MILLIS=keep_alive_millis)
+
+
+def any_app(folder, protocol, **env):
+    """Node speaking http1, h2c or https (HTTP/2 and HTTP/1 by ALPN)."""
+    return App(["node", os.path.join(FOLDER, "node_any_app.js")], folder, PROTOCOL=protocol, **env)

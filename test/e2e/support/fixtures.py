@@ -71,6 +71,20 @@ def start_node_app(tmp_path):
 
 
 @pytest.fixture
+def start_app(tmp_path):
+    """start_app("http1" | "h2c" | "https", **environment) -> App."""
+    started = []
+
+    def start(protocol, **env):
+        started.append(apps.any_app(str(tmp_path), protocol, **env))
+        return started[-1]
+
+    yield start
+    for app in started:
+        app.end()
+
+
+@pytest.fixture
 def remora_before(start_remora):
     """remora_before(server, **listener options): remora with one inbound listener in front of the server."""
     return lambda server, **options: start_remora({"inbound": [inbound(server, **options)]})
@@ -80,8 +94,8 @@ def remora_before(start_remora):
 def curl():
     """curl(*arguments) -> (status, headers as [(name, value)], body). HTTP errors are answers, not failures."""
 
-    def run(*arguments, data=None):
-        command = ["curl", "-sS", "-i", "--max-time", "20", "--http1.1", *arguments]
+    def run(*arguments, data=None, version="--http1.1"):
+        command = ["curl", "-sS", "-i", "--max-time", "20", version, *arguments]
         result = subprocess.run(command, input=data, capture_output=True, timeout=40)
         assert result.returncode == 0, f"curl exited with {result.returncode}: {result.stderr.decode()}"
         rest = result.stdout

@@ -1,0 +1,23 @@
+// The canonical status codes of gRPC by name. Constant data; any thread.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace remora {
+
+inline constexpr size_t kGrpcStatuses = 17;
+
+// "UNAVAILABLE"; empty for a code that isn't one of them.
+constexpr std::string_view grpcStatusName(uint32_t code) {
+  constexpr std::array<std::string_view, kGrpcStatuses> kNames = {
+      "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
+      "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
+      "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
+      "DATA_LOSS", "UNAUTHENTICATED"};
+  return code < kNames.size() ? kNames[code] : std::string_view();
+}
+
+}  // namespace remora

@@ -1,0 +1,71 @@
+// One head, or one trailer section, as it comes out of HPACK: written as lines of HTTP/1, so that whoever forwards it
+// can copy runs of them. Every field is charged against the bounds, kept or not. Owned by a session and lent to a
+// stream, used again and again; views into it hold until the next begin(). Belongs to one core.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "http/h2_codec.h"
+#include "http/message.h"
+
+namespace remora::http {
+
+class H2Head {
+ public:
+  enum class Kind : uint8_t { kRequest, kResponse, kTrailers };
+  struct Bounds {
+    size_t bytes = 64 << 10;
+    uint32_t fields = 100;
+    size_t target = 8 << 10;
+  };
+
+  void begin(Kind kind, const Bounds& bounds);
+  // False when it is so far past the bounds that nobody means it honestly.
+  bool add(std::string_view name, std::string_view value);
+  // The head is complete: the message can be read.
+  void finish(End end);
+
+  Kind kind() const { return kind_; }
+  const RawRequest& request() const { return request_; }
+  const RawResponse& response() const { return response_; }
+  const Headers& trailers() const { return request_.headers; }
+  // What is wrong with it, though it can be answered: too large, a trailer that may not be one.
+  const std::optional<Failure>& failure() const { return failure_; }
+  uint16_t status() const { return response_.status; }
+
+ private:
+  struct Place {
+    uint32_t at;
+    uint32_t bytes;
+    std::string_view of(std::string_view text) const { return text.substr(at, bytes); }
+  };
+  struct Line {
+    Place name;
+    Place value;
+  };
+  void charge(std::string_view name, std::string_view value);
+  void addPseudo(std::string_view name, std::string_view value);
+  void addLine(std::string_view name, std::string_view value);
+
+  Kind kind_ = Kind::kRequest;
+  Bounds bounds_;
+  size_t charged_ = 0;
+  uint32_t fields_ = 0;
+  std::string pseudo_;  // values of the pseudo-header fields
+  Place method_{}, target_{}, scheme_{}, protocol_{};
+  std::string lines_;
+  std::vector<Line> places_;
+  std::string cookie_;  // crumbs joined (RFC 9113 section 8.2.3)
+  uint32_t cookies_ = 0;
+  bool has_authority_ = false;
+  std::optional<Failure> failure_;
+  RawRequest request_;  // its headers are those of trailers too
+  RawResponse response_;
+};
+
+}  // namespace remora::http

@@ -1,0 +1,205 @@
+// HTTP/2 on one connection, as its server or its client. It owns the frames and the streams' accounts; each stream
+// belongs to whoever took it, and the transport to the session's owner, who destroys the session first. All input of a
+// turn is fed at once, all output of a turn is gathered and written once, from the run queue. Belongs to one core.
+//
+// It bounds what the peer may do (docs/threat-model.md, 13 to 18): past a bound it says GOAWAY with ENHANCE_YOUR_CALM
+// and ends. A peer that reads nothing isn't read from.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/deadline.h"
+#include "base/result.h"
+#include "http/h2_codec.h"
+#include "http/h2_floods.h"
+#include "http/h2_head.h"
+#include "http/h2_stream.h"
+#include "loop/loop.h"
+#include "model/listener.h"
+#include "net/stream.h"
+
+namespace remora::http {
+
+struct H2Bounds {
+  model::Http2Options http2;
+  H2Head::Bounds head;
+  H2Head::Bounds trailers{.bytes = 8 << 10};
+  Duration write_stall{0};  // the peer takes nothing of what is unsent; 0: no limit
+  Duration head_time{0};    // of a request's head, from its first frame to its last; 0: no limit
+
+  static H2Bounds of(const model::Http2Options& http2, const model::Limits& limits, const model::Timeouts& timeouts);
+};
+
+// Why a session ended.
+enum class H2End : uint8_t {
+  kNot,              // it hasn't
+  kDone,             // GOAWAY, and the last stream is gone
+  kAsked,            // end() was called
+  kPeerClosed,       // the transport ended
+  kPeerReset,        // the transport failed
+  kBadPeer,          // the peer broke the protocol
+  kFlood,            // the peer did too much of what costs us something
+  kPeerStalled,      // the peer took nothing for write_stall
+  kPingTimeout,      // no answer to a PING
+  kSettingsTimeout,  // no answer to SETTINGS
+  kHeadTimeout,      // a request's head wasn't complete within its time
+};
+std::string_view tokenOf(H2End end);
+
+struct H2Counts {
+  uint64_t frames = 0;           // received
+  uint64_t glitches = 0;         // odd or forbidden things that the peer did
+  uint64_t streams = 0;          // opened
+  uint64_t resets_received = 0;  // RST_STREAM
+  uint64_t resets_forced = 0;    // RST_STREAM that the peer's faults made us send
+};
+
+class H2Session final : private loop::Runnable, private loop::TaskOwner, private H2Codec::Events {
+ public:
+  using Role = H2Codec::Role;
+
+  // May end the session or destroy streams, but destroys the session only in onSessionChange() or from the run queue.
+  class Owner {
+   public:
+    // Of a server: a complete head came. Validate it (http/h2_validate.h), after asking headFailure().
+    virtual void onRequest(std::unique_ptr<H2Stream> stream) = 0;
+    // It ended, heard GOAWAY, became idle, or may open a stream again.
+    virtual void onSessionChange() = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  // `scratch` is shared by the core: only used within a turn.
+  H2Session(Role role, net::Stream& transport, std::span<char> scratch, const H2Bounds& bounds, Owner& owner);
+  ~H2Session();
+
+  // Says SETTINGS and hears the peer. `first`: bytes that were read from the transport before. Requests among them are
+  // told from the run queue.
+  void start(std::string_view first = {});
+
+  // Of a client: null when none may be opened now.
+  std::unique_ptr<H2Stream> openStream();
+  bool mayOpen() const;
+  size_t activeStreams() const { return streams_.size(); }  // that are owned by somebody, or about to be
+  size_t streamsMost() const;                               // at once
+  bool isIdle() const { return streams_.size() == 0; }
+  bool isDraining() const { return goaway_heard_ || goaway_ != GoAway::kNone; }
+  bool isEnded() const { return end_ != H2End::kNot; }
+  H2End endReason() const { return end_; }
+  Failure endFailure() const;
+  bool peerAllowsExtendedConnect() const { return codec_.peerAllowsExtendedConnect(); }
+  bool hasSettings() const { return settings_heard_; }  // the peer's came
+
+  // Streams that run may finish, new ones are refused: at once by a client; by a server when the peer has heard of it,
+  // or at the second call. Then the session ends with its last stream.
+  void goAway();
+  // Says GOAWAY with this error and ends; every stream fails.
+  void end(H2Error error);
+  // Writes what is gathered now.
+  void flush();
+
+  Role role() const { return role_; }
+  loop::Loop& loop() { return transport_.loop(); }
+  Instant lastFrame() const { return last_frame_; }
+  const H2Counts& counts() const { return counts_; }
+  size_t unsent() const { return out_.size() - out_at_; }
+
+ private:
+  friend class H2Stream;
+  enum class GoAway : uint8_t { kNone, kAnnounced, kSent };
+
+  // For streams.
+  bool sendHead(H2Stream& stream, std::span<const HeadField> fields, End end);
+  bool sendTrailers(H2Stream& stream, std::span<const HeadField> fields);
+  void sendData(H2Stream& stream);
+  void consume(int32_t id, size_t bytes);
+  void forget(H2Stream& stream);
+  const H2Head::Bounds& boundsOf(H2Head::Kind kind) const;
+  std::unique_ptr<H2Head> takeHead();
+  void giveHead(std::unique_ptr<H2Head> head);
+
+  // What the codec tells.
+  void onFrame(H2Frame type, size_t length) override;
+  H2Stream* onRequestBegin(int32_t id) override;
+  void onHeadBegin(H2Stream& stream) override;
+  bool onField(H2Stream& stream, std::string_view name, std::string_view value) override;
+  void onHeadEnd(H2Stream& stream, End end) override;
+  void onData(H2Stream* stream, int32_t id, std::string_view data) override;
+  void onDataFrame(H2Stream* stream, size_t payload, End end) override;
+  void onReset(H2Stream* stream) override;
+  void onClosed(H2Stream* stream, uint32_t code) override;
+  void onSettings() override;
+  void onSettingsAnswer() override;
+  void onPingAnswer() override;
+  void onGoAway() override;
+  void onSent(H2Frame type, int32_t id, size_t length, uint32_t code) override;
+  H2Codec::Grant takeData(H2Stream* stream, size_t most) override;
+  void putData(H2Stream* stream, int32_t id, std::string_view frame_head, size_t bytes) override;
+  void onHeadNotSent(H2Stream* stream) override;
+
+  // From the run queue.
+  void run() override;
+  void onTaskEnd() override { loop().post(*this); }
+  bool mayTakeInput() const;
+  void takeInput();
+  void feed(std::string_view bytes);
+  void deliver();
+  void drain();
+  void sendOut();
+  void letWrite();
+  loop::Task<void> awaitRoom();
+  void noteEnd();
+
+  void schedule();
+  void change();
+  void die(H2End end);
+  void calmDown();
+  void countReset();
+  void onSettingsLate();
+  void onPingTime();
+  void onHeadLate();
+
+  net::Stream& transport_;
+  std::span<char> scratch_;
+  const H2Bounds bounds_;
+  Owner& owner_;
+  const Role role_;
+  H2Codec codec_;
+  H2StreamList streams_;
+  std::vector<std::unique_ptr<H2Stream>> undelivered_;  // requests whose heads aren't complete, or not told yet
+  std::vector<std::unique_ptr<H2Head>> spare_heads_;
+  std::string out_;    // frames to be written
+  size_t out_at_ = 0;  // of which these bytes are
+  loop::Task<void> room_;
+
+  H2End end_ = H2End::kNot;
+  GoAway goaway_ = GoAway::kNone;
+  bool goaway_heard_ = false;
+  bool settings_heard_ = false;
+  bool is_flood_ = false;
+  bool has_stalled_ = false;
+  bool output_due_ = false;
+  bool changed_ = false;
+  bool awaits_ping_ = false;
+  uint32_t last_error_sent_ = 0;  // of a GOAWAY
+  int32_t own_reset_ = 0;         // the stream that is being reset by its owner
+  uint32_t pings_sent_ = 0;
+  uint32_t pings_answered_ = 0;
+  uint32_t goaway_ping_ = 0;  // when so many are answered, the peer has heard of the GOAWAY
+  Instant last_frame_;
+  Instant ping_sent_;
+  FadingCount resets_;
+  FadingCount control_frames_;
+  H2Counts counts_;
+  loop::MemberTimer<H2Session, &H2Session::onSettingsLate> settings_timer_{*this};
+  loop::MemberTimer<H2Session, &H2Session::onPingTime> ping_timer_{*this};
+  loop::MemberTimer<H2Session, &H2Session::onHeadLate> head_timer_{*this};
+};
+
+}  // namespace remora::http

@@ -1,0 +1,34 @@
+// How an attempt gets the connection, or the stream of one, that its request goes out on: from the endpoint's pool, or
+// by connecting, with TLS where the service asks for it. Belongs to one core.
+#pragma once
+
+#include <memory>
+
+#include "loop/task.h"
+#include "proxy/exchange.h"
+
+namespace remora::proxy {
+
+enum class Freshness : uint8_t {
+  kAny,    // a pooled connection will do
+  kFresh,  // connect anew
+};
+
+// A connection that was just made, and what it speaks.
+struct Connected {
+  std::unique_ptr<net::Stream> stream;
+  const tls::Facts* tls = nullptr;
+  bool is_http2 = false;
+};
+// Connects as the cluster asks, and counts. Both must hold until it ends. A failure always says that the endpoint got
+// nothing.
+loop::Task<Connected> connectTo(Core& core, const upstream::ClusterState& cluster, upstream::EndpointState& endpoint,
+                                net::Patience patience);
+
+// Both lease exchange.endpoint into exchange.lease. Without waiting; false: nothing of the pool will do. HTTP/2
+// connections are shared, so that kFresh means nothing to them.
+bool leasePooled(Exchange& exchange, Freshness freshness);
+// A failure always says that the endpoint got nothing of the request.
+loop::Task<void> leaseConnected(Exchange& exchange);
+
+}  // namespace remora::proxy

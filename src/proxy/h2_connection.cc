@@ -1,0 +1,89 @@
+#include "proxy/h2_connection.h"
+
+#include <utility>
+
+#include "proxy/h2_exchange.h"
+
+namespace remora::proxy {
+namespace {
+
+http::H2Bounds boundsOf(const model::Listener& listener) {
+  return http::H2Bounds::of(listener.default_chain.http->http2, listener.limits, listener.timeouts);
+}
+
+}  // namespace
+
+H2Connection::H2Connection(Core& core, Origin origin, std::string first)
+    : Connection(core, std::move(origin)),
+      session_(http::H2Session::Role::kServer, transport(), core.scratch(), boundsOf(settings()), *this),
+      first_(std::move(first)) {}
+
+H2Connection::~H2Connection() = default;
+
+void H2Connection::start() {
+  core_.metrics().downstream_h2_connections.add();
+  session_.start(std::exchange(first_, {}));
+  if (core_.isDraining()) startDraining();
+  armIdle();
+}
+
+void H2Connection::armIdle() {
+  const model::Timeouts& timeouts = settings().timeouts;
+  core_.loop().arm(*this, requests_ ? timeouts.idle : timeouts.header);
+}
+
+void H2Connection::onRequest(std::unique_ptr<http::H2Stream> stream) {
+  auto exchange = std::make_unique<H2Exchange>(*this, std::move(stream));
+  H2Exchange& begun = *exchange;
+  begun.position = exchanges_.size();
+  exchanges_.push_back(std::move(exchange));
+  begun.start(requests_++);
+}
+
+void H2Connection::remove(H2Exchange& exchange) {
+  const size_t position = exchange.position;
+  std::unique_ptr<H2Exchange> ended = std::move(exchanges_[position]);
+  if (position + 1 != exchanges_.size()) {
+    exchanges_[position] = std::move(exchanges_.back());
+    exchanges_[position]->position = position;
+  }
+  exchanges_.pop_back();
+  if (exchanges_.empty()) {
+    idle_since_ = core_.now();
+    if (listener().is_removed || session_.isEnded()) core_.loop().post(*this);
+  }
+}
+
+void H2Connection::onSessionChange() {
+  core_.loop().post(*this);
+}
+
+void H2Connection::run() {
+  if (session_.isEnded()) {
+    // Its streams have failed, and each exchange hears of its own; what is left ends with the connection.
+    abandon(Reason::kClientGone);
+    return core_.remove(*this);
+  }
+  if (!exchanges_.empty()) return;
+  if (listener().is_removed) startDraining();
+}
+
+void H2Connection::abandon(Reason reason) {
+  for (const auto& exchange : exchanges_) exchange->abandon(reason);
+  exchanges_.clear();
+}
+
+void H2Connection::startDraining() {
+  session_.goAway();
+}
+
+void H2Connection::onTime() {
+  if (!exchanges_.empty()) return armIdle();
+  const model::Timeouts& timeouts = settings().timeouts;
+  const Deadline end = Deadline::after(idle_since_, requests_ ? timeouts.idle : timeouts.header);
+  if (!end.hasPassed(core_.now())) return core_.loop().timers().arm(*this, end);
+  session_.end(http::H2Error::kNone);
+  core_.remove(*this);
+}
+
+}  // namespace remora::proxy

@@ -1,0 +1,161 @@
+#include "proxy/tcp_connection.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace remora::proxy {
+namespace {
+
+using observe::Outcome;
+
+// As for requests: whoever waits for a connection shouldn't wait for a whole fleet of dead endpoints.
+constexpr uint8_t kAttemptsMost = 3;
+
+bool mayTryAnother(const Failure& failure, uint8_t attempts, const upstream::ClusterState& cluster) {
+  const Reason reason = failure.reason;
+  const bool is_endpoints =
+      reason == Reason::kConnectRefused || reason == Reason::kConnectFailed || reason == Reason::kConnectTimeout;
+  return is_endpoints && attempts < kAttemptsMost && attempts < cluster.endpoints().size();
+}
+
+}  // namespace
+
+TcpConnection::TcpConnection(Core& core, Origin origin, const snapshot::TcpChain* chain, std::string server_name)
+    : Connection(core, std::move(origin)),
+      snapshot_(core.snapshot()),
+      has_chain_(chain != nullptr),
+      cluster_(chain ? chain->cluster : snapshot::Snapshot::kNoCluster),
+      idle_(chain ? chain->source->tcp->idle : Duration(0)),
+      write_stall_(settings().timeouts.write_stall),
+      service_(chain ? chain->source->tcp->cluster : std::string()),
+      server_name_(std::move(server_name)) {
+  beginRecord(chain);
+  core_.metrics().tcp_active.add();
+}
+
+TcpConnection::~TcpConnection() {
+  core_.metrics().tcp_active.sub();
+}
+
+void TcpConnection::beginRecord(const snapshot::TcpChain* chain) {
+  const snapshot::ListenerPlan& plan = (*snapshot_)->listeners[listener().plan];
+  const bool inbound = plan.source->direction == model::Direction::kInbound;
+  record_.start = core_.loop().readClock();
+  record_.start_wall_nanos = core_.wallNanos(record_.start);
+  record_.generation = (*snapshot_)->generation;
+  record_.inbound = inbound;
+  record_.http_major = 0;
+  record_.http_minor = 0;
+  record_.listener = listener().name;
+  record_.remote = record_.client = {remote_text_.data(), net::printPeer(peer(), remote_text_)};
+  record_.service = service_;
+  record_.server_name = server_name_;
+  record_.decide(Outcome::kReceived, plan.rule, 0, record_.start);
+  if (chain) {
+    const auto position = static_cast<uint16_t>(std::min<uint32_t>(chain->index, UINT16_MAX));
+    record_.decide(Outcome::kChainChosen, plan.rule, position, record_.start);
+  } else {
+    record_.decide(Outcome::kNoRouteMatched, {}, 0, record_.start);
+  }
+  series_ = core_.metrics().tcp.seriesFor(
+      {inbound ? observe::Direction::kInbound : observe::Direction::kOutbound, record_.listener, {}, record_.service});
+}
+
+void TcpConnection::start() {
+  transport().setWatcher(this);
+  serving_ = serve();
+  serving_.start(*this);
+}
+
+loop::Task<void> TcpConnection::serve() {
+  Result<void> outcome = co_await loop::asResult(connect());
+  if (outcome) outcome = co_await loop::asResult(relay());
+  end(outcome ? Failure{Reason::kOk} : outcome.error());
+  co_return loop::done;
+}
+
+loop::Task<void> TcpConnection::connect() {
+  const Ref<CoreSnapshot> snapshot = std::exchange(snapshot_, {});
+  if (!has_chain_) co_return fail(Reason::kNoRoute, Reached::kNo);
+  const Ref<upstream::ClusterState> cluster(snapshot->cluster(cluster_));
+  if (!cluster) co_return fail(Reason::kNoService, Reached::kNo);
+  for (;;) {
+    endpoint_ = cluster->choose(core_.ids(), endpoint_.get());
+    if (!endpoint_) co_return fail(cluster->hasDnsFailed() ? Reason::kDnsFailed : Reason::kNoEndpoint, Reached::kNo);
+    ++record_.attempts;
+    record_.endpoint = endpoint_->endpoint.text;
+    record_.decide(Outcome::kEndpointChosen, {}, endpoint_->index, core_.now());
+    const net::Patience patience{.stall = cluster->pool().connect,
+                                 .stalled = Failure{Reason::kConnectTimeout, Reached::kNo, 0}};
+    Result<Connected> connected = co_await loop::asResult(connectTo(core_, *cluster, *endpoint_, patience));
+    if (connected) {
+      ++endpoint_->requests;
+      record_.decide(Outcome::kConnected, {}, record_.attempts, core_.now());
+      record_.upstream = core_.now() - record_.start;
+      lease_ = upstream::Lease(
+          endpoint_, std::make_unique<upstream::Connection>(std::move(connected->stream), connected->tls, core_.now()),
+          core_.metrics());
+      co_return loop::done;
+    }
+    ++endpoint_->failures;
+    record_.decide(Outcome::kAttemptFailed, {}, static_cast<uint16_t>(connected.error().reason), core_.now());
+    if (!mayTryAnother(connected.error(), record_.attempts, *cluster)) co_return std::unexpected(connected.error());
+  }
+}
+
+loop::Task<void> TcpConnection::relay() {
+  relay_.emplace(ByteRelay::Parts{.client = transport(),
+                                  .upstream = lease_.stream(),
+                                  .scratch = core_.scratch(),
+                                  .write_stall = write_stall_,
+                                  .received = &record_.bytes_received,
+                                  .sent = &record_.bytes_sent});
+  if (idle_.count()) core_.loop().arm(*this, idle_);
+  co_await relay_->run({});
+  co_return loop::done;
+}
+
+void TcpConnection::run() {
+  if (!serving_.isEnded()) {
+    if (!transport().hasError()) return;  // a FIN is passed on behind what came before it
+    abandon(Reason::kClientReset);
+  }
+  core_.remove(*this);
+}
+
+void TcpConnection::onTime() {
+  if (is_recorded_) return;
+  // Somebody takes what was sent to him, if slowly.
+  const bool is_moving = relay_->isHeldUp() && relay_->taken() != taken_;
+  taken_ = relay_->taken();
+  const Deadline end = Deadline::after(is_moving ? core_.now() : relay_->activeAt(), idle_);
+  if (!end.hasPassed(core_.now())) return core_.loop().timers().arm(*this, end);
+  abandon(Reason::kTcpIdle);
+  core_.remove(*this);
+}
+
+void TcpConnection::abandon(Reason reason) {
+  if (is_recorded_) return;
+  serving_.destroy();
+  end(Failure{reason});
+}
+
+void TcpConnection::end(const Failure& outcome) {
+  const Instant now = core_.now();
+  is_recorded_ = true;
+  record_.reason = outcome.reason;
+  record_.detail = outcome.detail;
+  record_.duration = std::max(Duration(0), now - record_.start);
+  if (outcome.reason == Reason::kOk) {
+    record_.decide(Outcome::kCompleted, {}, 0, now);
+  } else {
+    record_.decide(Outcome::kFailed, {}, static_cast<uint16_t>(outcome.reason), now);
+    transport().resetOnClose();
+    if (lease_) lease_.stream().resetOnClose();
+  }
+  core_.metrics().downstream_bytes_received.add(record_.bytes_received);
+  core_.metrics().downstream_bytes_sent.add(record_.bytes_sent);
+  core_.record(record_, *series_);
+}
+
+}  // namespace remora::proxy

@@ -1,0 +1,121 @@
+#include "upstream/h2_pool.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace remora::upstream {
+
+H2Connection::H2Connection(H2Pool& pool, std::unique_ptr<net::Stream> transport, const tls::Facts* tls,
+                           std::span<char> scratch, const http::H2Bounds& bounds)
+    : pool_(pool),
+      transport_(std::move(transport)),
+      tls_(tls),
+      session_(http::H2Session::Role::kClient, *transport_, scratch, bounds, *this),
+      made_(pool.loop_.now()),
+      idle_since_(made_) {
+  session_.start();
+  pool_.metrics_.upstream_h2_connections.add();
+}
+
+H2Connection::~H2Connection() {
+  pool_.metrics_.upstream_h2_connections.sub();
+}
+
+bool H2Connection::mayOpen() const {
+  const model::PoolOptions& options = pool_.options_;
+  if (options.max_requests && exchanges_ >= options.max_requests) return false;
+  if (options.max_age.count() && pool_.loop_.now() - made_ >= options.max_age) return false;
+  return session_.mayOpen();
+}
+
+std::unique_ptr<http::H2Stream> H2Connection::open() {
+  std::unique_ptr<http::H2Stream> stream = session_.openStream();
+  if (stream) ++exchanges_;
+  return stream;
+}
+
+void H2Connection::onSessionChange() {
+  pool_.loop_.post(*this);
+}
+
+void H2Connection::run() {
+  if (session_.isEnded()) {
+    if (session_.isIdle()) pool_.metrics_.upstream_closed_by_peer.add();
+    return pool_.drop(*this);
+  }
+  if (!session_.isIdle()) return;
+  idle_since_ = pool_.loop_.now();
+  if (!mayOpen() && session_.activeStreams() == 0) {  // told to go away, or used up
+    pool_.metrics_.upstream_retired.add();
+    session_.end(http::H2Error::kNone);
+    return pool_.drop(*this);
+  }
+  if (!isArmed()) pool_.loop_.arm(*this, pool_.options_.idle);
+}
+
+void H2Connection::onTime() {
+  if (!session_.isIdle()) return;  // armed again when it is
+  const Deadline end = Deadline::after(idle_since_, pool_.options_.idle);
+  if (!end.hasPassed(pool_.loop_.now())) return pool_.loop_.timers().arm(*this, end);
+  pool_.metrics_.upstream_retired.add();
+  session_.end(http::H2Error::kNone);
+  pool_.drop(*this);
+}
+
+H2Pool::~H2Pool() {
+  connections_.clear();
+}
+
+H2Connection* H2Pool::connectionWithRoom() {
+  const auto found = std::ranges::find_if(connections_, [](const auto& connection) { return connection->mayOpen(); });
+  return found == connections_.end() ? nullptr : found->get();
+}
+
+H2Connection& H2Pool::add(std::unique_ptr<net::Stream> transport, const tls::Facts* tls, std::span<char> scratch,
+                          const http::H2Bounds& bounds) {
+  connections_.push_back(std::make_unique<H2Connection>(*this, std::move(transport), tls, scratch, bounds));
+  return *connections_.back();
+}
+
+void H2Pool::closeAll() {
+  for (const auto& connection : connections_) connection->session().goAway();
+  std::erase_if(connections_, [](const auto& connection) { return connection->session().isIdle(); });
+}
+
+size_t H2Pool::streams() const {
+  size_t sum = 0;
+  for (const auto& connection : connections_) sum += connection->session_.activeStreams();
+  return sum;
+}
+
+void H2Pool::drop(H2Connection& connection) {
+  std::erase_if(connections_, [&](const auto& known) { return known.get() == &connection; });
+}
+
+void H2Pool::wakeWaiters() {
+  while (waiters_) {
+    ConnectingWait& first = *waiters_;
+    first.unlink();
+    first.finish(loop_.queue(), {});
+  }
+}
+
+ConnectingWait::ConnectingWait(H2Pool& pool, const net::Patience& patience)
+    : pool_(pool), late_(patience.failure(pool.loop_.now())) {
+  next_ = std::exchange(pool.waiters_, this);
+  if (next_) next_->previous_ = this;
+  is_linked_ = true;
+  pool.loop_.timers().arm(*this, patience.until(pool.loop_.now()));
+}
+
+ConnectingWait::~ConnectingWait() {
+  unlink();
+}
+
+void ConnectingWait::unlink() {
+  if (!std::exchange(is_linked_, false)) return;
+  if (next_) next_->previous_ = previous_;
+  (previous_ ? previous_->next_ : pool_.waiters_) = next_;
+}
+
+}  // namespace remora::upstream
