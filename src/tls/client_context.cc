@@ -17,14 +17,14 @@ int keepSession(SSL* ssl, SSL_SESSION* session) {
 
 }  // namespace
 
-std::expected<std::shared_ptr<const ClientContext>, ConfigProblem> ClientContext::make(const model::TlsClient& settings,
-                                                                                       std::vector<std::string> alpn) {
-  std::shared_ptr<ClientContext> context(new ClientContext(settings, std::move(alpn)));
+std::expected<std::shared_ptr<const ClientContext>, ConfigProblem> ClientContext::make(
+    const model::TlsClient& settings, const std::vector<std::string>& alpn) {
+  std::shared_ptr<ClientContext> context(new ClientContext(settings, alpn));
   if (auto loaded = context->load(); !loaded) return std::unexpected(loaded.error());
   return context;
 }
 
-ClientContext::ClientContext(const model::TlsClient& settings, std::vector<std::string> alpn)
+ClientContext::ClientContext(const model::TlsClient& settings, const std::vector<std::string>& alpn)
     : settings_(settings), alpn_(alpnOnWire(alpn)), policy_(settings.names, PeerPolicy::Host::kMustFit) {}
 
 ClientContext::~ClientContext() = default;

@@ -38,8 +38,9 @@ class ServerContext {
  public:
   // `alpn` in order of preference; empty: what a client offers is ignored. With it, a client that offers only others is
   // refused (RFC 7301 section 3.2); one that offers nothing isn't.
+  // `keys` null: no session is resumed.
   static std::expected<std::shared_ptr<const ServerContext>, ConfigProblem> make(const model::TlsServer& settings,
-                                                                                 std::vector<std::string> alpn,
+                                                                                 const std::vector<std::string>& alpn,
                                                                                  std::shared_ptr<TicketKeys> keys);
   ~ServerContext();
 
@@ -52,7 +53,8 @@ class ServerContext {
 
  private:
   friend class ServerCallbacks;
-  ServerContext(const model::TlsServer& settings, std::vector<std::string> alpn, std::shared_ptr<TicketKeys> keys);
+  ServerContext(const model::TlsServer& settings, const std::vector<std::string>& alpn,
+                std::shared_ptr<TicketKeys> keys);
   std::expected<void, ConfigProblem> load();
   std::expected<void, ConfigProblem> trustClients();
   std::expected<void, ConfigProblem> addCertificate(const model::CertificateFiles& files);
@@ -73,7 +75,7 @@ class ServerContext {
 class ClientContext {
  public:
   static std::expected<std::shared_ptr<const ClientContext>, ConfigProblem> make(const model::TlsClient& settings,
-                                                                                 std::vector<std::string> alpn);
+                                                                                 const std::vector<std::string>& alpn);
   ~ClientContext();
 
   const std::vector<CertificateFacts>& certificates() const { return facts_; }
@@ -84,7 +86,7 @@ class ClientContext {
   const PeerPolicy& policy() const { return policy_; }
 
  private:
-  ClientContext(const model::TlsClient& settings, std::vector<std::string> alpn);
+  ClientContext(const model::TlsClient& settings, const std::vector<std::string>& alpn);
   std::expected<void, ConfigProblem> load();
 
   model::TlsClient settings_;

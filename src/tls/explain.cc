@@ -48,7 +48,7 @@ std::string validityText(const PeerIdentity& identity, int64_t now) {
 std::string keyText(const X509& certificate) {
   EVP_PKEY* const key = X509_get0_pubkey(&certificate);
   if (!key) return "unreadable";
-  const std::string bits = std::to_string(EVP_PKEY_bits(key)) + " bits";
+  std::string bits = std::to_string(EVP_PKEY_bits(key)) + " bits";
   switch (EVP_PKEY_id(key)) {
     case EVP_PKEY_RSA:
       return "RSA, " + bits;

@@ -38,13 +38,13 @@ class ServerCallbacks {
 };
 
 std::expected<std::shared_ptr<const ServerContext>, ConfigProblem> ServerContext::make(
-    const model::TlsServer& settings, std::vector<std::string> alpn, std::shared_ptr<TicketKeys> keys) {
-  std::shared_ptr<ServerContext> context(new ServerContext(settings, std::move(alpn), std::move(keys)));
+    const model::TlsServer& settings, const std::vector<std::string>& alpn, std::shared_ptr<TicketKeys> keys) {
+  std::shared_ptr<ServerContext> context(new ServerContext(settings, alpn, std::move(keys)));
   if (auto loaded = context->load(); !loaded) return std::unexpected(loaded.error());
   return context;
 }
 
-ServerContext::ServerContext(const model::TlsServer& settings, std::vector<std::string> alpn,
+ServerContext::ServerContext(const model::TlsServer& settings, const std::vector<std::string>& alpn,
                              std::shared_ptr<TicketKeys> keys)
     : settings_(settings),
       alpn_(alpnOnWire(alpn)),

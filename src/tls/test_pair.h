@@ -78,13 +78,13 @@ class TlsWorld : public testing::Test {
     client_settings_.ca = authority_.ca();
   }
 
-  TestPair::Server server(std::vector<std::string> alpn = {}) const {
-    auto made = ServerContext::make(settings_, std::move(alpn), keys_);
+  TestPair::Server server(const std::vector<std::string>& alpn = {}) const {
+    auto made = ServerContext::make(settings_, alpn, keys_);
     EXPECT_TRUE(made.has_value()) << made.error().text;
     return *made;
   }
-  TestPair::Client client(std::vector<std::string> alpn = {}) const {
-    auto made = ClientContext::make(client_settings_, std::move(alpn));
+  TestPair::Client client(const std::vector<std::string>& alpn = {}) const {
+    auto made = ClientContext::make(client_settings_, alpn);
     EXPECT_TRUE(made.has_value()) << made.error().text;
     return *made;
   }

@@ -50,6 +50,9 @@ TlsStream::~TlsStream() {
 void TlsStream::begin(Handle<ssl_st> ssl) {
   may_write_ = false;
   ssl_ = std::move(ssl);
+#ifdef OPENSSL_IS_AWSLC
+  SSL_set_shed_handshake_config(ssl_.get(), 1);  // there is never a second handshake
+#endif
   setOwner(*ssl_, *this);
   attachMemory(*ssl_, memory_);
   transport_->setWatcher(this, Watch::kWritable);
