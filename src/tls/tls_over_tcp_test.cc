@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "loop/faulty_sys.h"
 #include "loop/poller.h"
 #include "net/tcp_stream.h"
 #include "tls/test_pair.h"
@@ -36,7 +37,7 @@ class TlsOverTcpTest : public TlsWorld {
   ~TlsOverTcpTest() override { ::close(listening_); }
 
   std::unique_ptr<TlsStream> call() {
-    auto transport = net::TcpConnector(real_, loop::Sys::real()).connect(address_);
+    auto transport = net::TcpConnector(real_, sys()).connect(address_);
     EXPECT_TRUE(transport.has_value());
     return std::make_unique<TlsStream>(real_, std::move(*transport), client(), "app.example", memory_, &sessions_);
   }
@@ -52,6 +53,9 @@ class TlsOverTcpTest : public TlsWorld {
     EXPECT_TRUE(done());
   }
 
+  loop::Sys& sys() { return faulty_ ? *faulty_ : loop::Sys::real(); }
+
+  std::unique_ptr<loop::FaultySys> faulty_;
   TodayClock clock_;
   loop::Loop real_{clock_, std::make_unique<loop::EpollPoller>(loop::Sys::real())};
   int listening_;
@@ -80,6 +84,31 @@ TEST_F(TlsOverTcpTest, ConnectsShakesHandsAndTalks) {
     return received == body.size();
   });
   EXPECT_EQ(calling->proof()->acknowledged, 8U);  // the answer acknowledged the question
+}
+
+TEST_F(TlsOverTcpTest, CallsThatAreCutOrInterruptedLoseNothing) {
+  for (const char* const faults :
+       {"send:1+1:short=100", "recv:1+1:short=7", "send:1+2:short=5000", "send:1+3:EINTR", "recv:1+2:EINTR"}) {
+    SCOPED_TRACE(faults);
+    std::string problem;
+    faulty_ = std::make_unique<loop::FaultySys>(loop::parseFaults(faults, problem));
+    ASSERT_EQ(problem, "");
+    const auto calling = call();
+    const auto called = accept();
+    turnUntil([&] { return calling->mayWrite() && called->mayWrite(); });
+    ASSERT_TRUE(calling->handshakeOutcome() && called->handshakeOutcome());
+    const std::string body(50'000, 'b');
+    EXPECT_GT(put(*calling, body).bytes, 0U);
+    calling->shutdownWrite();
+    size_t received = 0;
+    net::IoResult end{1, 0};
+    turnUntil([&] {
+      if (called->mayRead()) received += takeAll(*called, &end).size();
+      return end.isEnd();
+    });
+    EXPECT_EQ(received, body.size());
+    EXPECT_GT(faulty_->injected(), 0U);
+  }
 }
 
 TEST_F(TlsOverTcpTest, ARefusedConnectionIsTold) {

@@ -115,7 +115,10 @@ TlsStream::Fed TlsStream::feed(size_t most) {
   leftover_.reset();
   if (!transport_->mayRead()) return Fed::kNone;
   const IoResult received = transport_->read(memory_.received().first(most));
-  if (received.isBlocked()) return Fed::kNone;
+  if (received.isBlocked()) {
+    if (transport_->mayRead()) loop_.post(*this);  // a signal came between
+    return Fed::kNone;
+  }
   if (received.bytes == 0) {
     // Without a close_notify anybody on the way may have cut it (RFC 8446 section 6.1): an error, so that a body that
     // lasts until the end isn't taken for whole.
@@ -255,34 +258,46 @@ void TlsStream::sendSealed() {
   memory_.sealed = 0;
   if (sealed.empty() || broken_) return;
   sealed_written_ += sealed.size();
-  size_t sent = 0;
-  if (!unsent_) {
-    const iovec piece{const_cast<char*>(sealed.data()), sealed.size()};
-    const IoResult result = transport_->write({&piece, 1});
-    if (result.error && !result.isBlocked()) {
-      broken_ = result.error;
-      return;
-    }
-    sent = result.bytes;
-    if (sent == sealed.size()) return;
-    unsent_ = std::make_unique<Unsent>(*this);
-    loop_.arm(*unsent_, kUnsentStall);
+  if (unsent_) {
+    unsent_->bytes.append(sealed.data(), sealed.size());
+    return;
   }
-  unsent_->bytes.append(sealed.data() + sent, sealed.size() - sent);
-  may_write_ = false;
+  const iovec piece{const_cast<char*>(sealed.data()), sealed.size()};
+  const IoResult result = transport_->write({&piece, 1});
+  if (result.bytes == sealed.size()) return;
+  broken_ = result.isBlocked() ? 0 : result.error;
+  if (broken_) return;
+  unsent_ = std::make_unique<Unsent>(*this);
+  unsent_->bytes.assign(sealed.data() + result.bytes, sealed.size() - result.bytes);
+  loop_.arm(*unsent_, kUnsentStall);
+  broken_ = pushUnsent();  // a short write is no proof that there is no room
+  if (broken_ || unsent_->bytes.empty()) {
+    unsent_.reset();
+  } else {
+    may_write_ = false;
+  }
 }
 
-void TlsStream::sendUnsent() {
+// Returns why the transport takes nothing any more, or 0. What it has no room for stays, and run() comes when it has.
+int TlsStream::pushUnsent() {
   std::string& bytes = unsent_->bytes;
   while (!bytes.empty()) {
     const iovec piece{bytes.data(), bytes.size()};
     const IoResult result = transport_->write({&piece, 1});
-    if (result.error && !result.isBlocked()) return breakDown(result.error);
+    if (result.error && !result.isBlocked()) return result.error;
     if (result.bytes) loop_.arm(*unsent_, kUnsentStall);
     bytes.erase(0, result.bytes);
-    if (result.isBlocked() && !transport_->mayWrite()) return;
-    if (result.isBlocked() && result.bytes == 0) return;  // the transport still has some: it will say when it hasn't
+    if (result.bytes == 0) {
+      if (transport_->mayWrite() && !transport_->hasUnsent()) loop_.post(*this);  // a signal came between
+      return 0;
+    }
   }
+  return 0;
+}
+
+void TlsStream::sendUnsent() {
+  if (const int error = pushUnsent()) return breakDown(error);
+  if (!unsent_->bytes.empty()) return;
   unsent_.reset();
   if (ends_unsent_) transport_->shutdownWrite();
   tellWatcher();

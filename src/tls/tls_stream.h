@@ -95,6 +95,7 @@ class TlsStream final : public net::Stream, private loop::Runnable, private SslO
   net::IoResult readEnd() const;
   size_t seal(std::span<const iovec> pieces);
   void sendSealed();
+  int pushUnsent();
   void sendUnsent();
   void breakDown(int error);
   bool mayReadMore() const;
