@@ -197,6 +197,7 @@ loop::Task<void> attempt(Exchange& exchange, Freshness freshness) {
   exchange.response_bytes.clear();
   ++endpoint.requests;
   if (!leasePooled(exchange, freshness)) co_await leaseConnected(exchange);
+  if (exchange.lease.h2() && !exchange.request.upgrade.empty()) co_await awaitExtendedConnect(exchange);
   exchange.record.upstream_protocol = exchange.lease.h2() ? "HTTP/2" : "";
   exchange.record.decide(exchange.record.reused ? Outcome::kReused : Outcome::kConnected, {}, exchange.record.attempts,
                          core.now());

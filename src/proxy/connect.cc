@@ -65,6 +65,7 @@ bool leaseStream(Exchange& exchange, upstream::H2Connection& connection) {
   std::unique_ptr<http::H2Stream> stream = connection.open();
   if (!stream) return false;
   exchange.lease = upstream::Lease(exchange.endpoint, std::move(stream), exchange.core.metrics());
+  exchange.shared_connection = &connection;
   return true;
 }
 
@@ -146,6 +147,18 @@ loop::Task<void> leaseConnected(Exchange& exchange) {
     co_await leaseFresh(exchange, co_await connectFor(exchange));
   }
   co_return loop::done;
+}
+
+loop::Task<void> awaitExtendedConnect(Exchange& exchange) {
+  upstream::H2Pool& pool = exchange.endpoint->h2_pool;
+  const upstream::ClusterState& cluster = *exchange.snapshot->cluster(exchange.plan.cluster);
+  while (pool.holds(*exchange.shared_connection)) {
+    const http::H2Session& session = exchange.shared_connection->session();
+    if (session.peerAllowsExtendedConnect()) co_return loop::done;
+    if (session.hasSettings()) co_return fail(Reason::kUpgradeRefused, Reached::kNo);
+    co_await upstream::ConnectingWait(pool, connectPatience(exchange, cluster.pool()));
+  }
+  co_return fail(Reason::kUpstreamClosed, Reached::kNo);
 }
 
 }  // namespace remora::proxy

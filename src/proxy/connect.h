@@ -25,6 +25,10 @@ struct Connected {
 loop::Task<Connected> connectTo(Core& core, const upstream::ClusterState& cluster, upstream::EndpointState& endpoint,
                                 net::Patience patience);
 
+// A WebSocket over HTTP/2 may go only to who says that it takes one (RFC 8441 section 3): waits for the SETTINGS of the
+// connection that was leased. Fails with kUpgradeRefused when it takes none.
+loop::Task<void> awaitExtendedConnect(Exchange& exchange);
+
 // Both lease exchange.endpoint into exchange.lease. Without waiting; false: nothing of the pool will do. HTTP/2
 // connections are shared, so that kFresh means nothing to them.
 bool leasePooled(Exchange& exchange, Freshness freshness);

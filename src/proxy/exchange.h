@@ -109,6 +109,7 @@ class Exchange {
   Failure upload_failure;
   Ref<upstream::EndpointState> endpoint;  // of the last attempt: the record's text lives there
   upstream::Lease lease;
+  upstream::H2Connection* shared_connection = nullptr;  // whose stream was leased last; its pool says if it is there
   std::optional<http::MessageWriter> upload_writer;
   http::H1ResponseParser response_parser;
   http::Response response;         // views hold until the next wait

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "http/websocket.h"
 #include "proxy/test_support.h"
 
 namespace remora::proxy::test {
@@ -176,6 +177,157 @@ TEST(H2, AGrpcFailureIsTrailersOnly) {
   EXPECT_EQ(head->status, 200);
   EXPECT_FALSE(head->has_body);
   EXPECT_EQ(head->headers.valueOf(http::HeaderId::kGrpcStatus), "14");
+}
+
+std::string fieldOf(const std::string& head, const std::string& name) {
+  const size_t at = head.find(name + ": ");
+  if (at == std::string::npos) return {};
+  const size_t begin = at + name.size() + 2;
+  return head.substr(begin, head.find("\r\n", begin) - begin);
+}
+
+void write(net::Stream& stream, std::string_view text) {
+  const iovec piece{const_cast<char*>(text.data()), text.size()};
+  EXPECT_EQ(stream.write({&piece, 1}).bytes, text.size());
+}
+
+std::string readAll(net::Stream& stream) {
+  std::array<char, 4096> bytes;
+  return {bytes.data(), stream.read(bytes).bytes};
+}
+
+TEST(H2, AWebSocketOfHttp2BecomesOneOfHttp1) {
+  World world;
+  auto client = clientOf(world);
+  ASSERT_TRUE(client->session().peerAllowsExtendedConnect());
+  std::unique_ptr<http::H2Stream> stream = client->session().openStream();
+  const std::array<http::HeadField, 6> fields = {{{":method", "CONNECT"},
+                                                  {":protocol", "websocket"},
+                                                  {":scheme", "http"},
+                                                  {":authority", "shop"},
+                                                  {":path", "/chat"},
+                                                  {"sec-websocket-version", "13"}}};
+  ASSERT_TRUE(stream->sendHead(fields, http::End::kMore));
+  world.settle();
+  const std::string request = world.app().take();
+  EXPECT_TRUE(request.starts_with("GET /chat HTTP/1.1\r\n")) << request;
+  EXPECT_EQ(fieldOf(request, "Upgrade"), "websocket");
+  EXPECT_EQ(fieldOf(request, "Connection"), "Upgrade");
+  const std::string key = fieldOf(request, "Sec-WebSocket-Key");
+  EXPECT_EQ(key.size(), 24U);
+  world.app().put(
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Accept: " +
+      http::websocket::acceptFor(key) + "\r\n\r\nhello");
+  world.settle();
+  const http::RawResponse* const head = stream->takeResponse();
+  ASSERT_TRUE(head);
+  EXPECT_EQ(head->status, 200);
+  EXPECT_FALSE(head->headers.find(http::HeaderId::kSecWebsocketAccept));
+  EXPECT_EQ(readAll(*stream), "hello");
+  write(*stream, "ping");
+  world.settle();
+  EXPECT_EQ(world.app().take(), "ping");
+  world.app().put("pong");
+  world.settle();
+  EXPECT_EQ(readAll(*stream), "pong");
+}
+
+TEST(H2, AWebSocketWithoutTheRightProofIsRefused) {
+  World world;
+  auto client = clientOf(world);
+  std::unique_ptr<http::H2Stream> stream = client->session().openStream();
+  const std::array<http::HeadField, 5> fields = {{{":method", "CONNECT"},
+                                                  {":protocol", "websocket"},
+                                                  {":scheme", "http"},
+                                                  {":authority", "shop"},
+                                                  {":path", "/chat"}}};
+  ASSERT_TRUE(stream->sendHead(fields, http::End::kMore));
+  world.settle();
+  world.app().put(
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n");
+  world.settle();
+  const http::RawResponse* const head = stream->takeResponse();
+  ASSERT_TRUE(head);
+  EXPECT_EQ(head->status, 502);
+}
+
+TEST(H2, AWebSocketOfHttp1BecomesOneOfHttp2) {
+  World world([](model::Config& config) { config.clusters[0].protocol = model::Protocol::kHttp2; });
+  auto warm = world.client();
+  warm->put("GET / HTTP/1.1\r\nHost: shop\r\n\r\n");  // a connection whose SETTINGS have come
+  world.settle();
+  H2End app(world, std::move(world.connector.apps[0]), http::H2Session::Role::kServer);
+  world.settle();
+  auto client = world.client();
+  client->put(
+      "GET /chat HTTP/1.1\r\nHost: shop\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+  world.settle();
+  ASSERT_EQ(app.requests.size(), 2U);
+  http::H2Stream& stream = *app.requests[1];
+  EXPECT_EQ(stream.request().method, "CONNECT");
+  EXPECT_EQ(stream.request().protocol, "websocket");
+  EXPECT_FALSE(stream.request().headers.find(http::HeaderId::kSecWebsocketKey));
+  const std::array<http::HeadField, 1> fields = {{{":status", "200"}}};
+  ASSERT_TRUE(stream.sendHead(fields, http::End::kMore));
+  world.settle();
+  const std::string head = client->take();
+  EXPECT_TRUE(head.starts_with("HTTP/1.1 101 Switching Protocols\r\n")) << head;
+  EXPECT_EQ(fieldOf(head, "Sec-WebSocket-Accept"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+  client->put("ping");
+  world.settle();
+  EXPECT_EQ(readAll(stream), "ping");
+  write(stream, "pong");
+  world.settle();
+  EXPECT_EQ(client->take(), "pong");
+}
+
+TEST(H2, AWebSocketGoesToNobodyWhoTakesNone) {
+  World world([](model::Config& config) { config.clusters[0].protocol = model::Protocol::kHttp2; });
+  auto client = world.client();
+  client->put(
+      "GET /chat HTTP/1.1\r\nHost: shop\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+  world.settle();
+  EXPECT_EQ(client->take(), "") << "it waits for the application's SETTINGS";
+  world.app().put(std::string("\0\0\0\4\0\0\0\0\0", 9));  // empty SETTINGS
+  world.settle();
+  EXPECT_TRUE(client->take().starts_with("HTTP/1.1 502 "));
+}
+
+TEST(H2, RequestsShareAConnectionToTheApp) {
+  World world([](model::Config& config) { config.clusters[0].protocol = model::Protocol::kHttp2; });
+  std::vector<std::unique_ptr<PipeEnd>> clients;
+  for (int i = 0; i < 5; ++i) {
+    clients.push_back(world.client());
+    clients.back()->put("GET / HTTP/1.1\r\nHost: shop\r\n\r\n");
+  }
+  world.settle();
+  ASSERT_EQ(world.connector.apps.size(), 1U);
+  H2End app(world, std::move(world.connector.apps[0]), http::H2Session::Role::kServer);
+  world.settle();
+  ASSERT_EQ(app.requests.size(), 5U);
+  const std::array<http::HeadField, 1> fields = {{{":status", "204"}}};
+  for (const auto& request : app.requests) ASSERT_TRUE(request->sendHead(fields, http::End::kLast));
+  world.settle();
+  for (const auto& client : clients) EXPECT_TRUE(client->take().starts_with("HTTP/1.1 204 "));
+}
+
+TEST(H2, ARefusedStreamIsSentAgain) {
+  World world([](model::Config& config) { config.clusters[0].protocol = model::Protocol::kHttp2; });
+  auto client = world.client();
+  client->put("POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 2\r\n\r\nhi");
+  world.settle();
+  H2End app(world, std::move(world.connector.apps[0]), http::H2Session::Role::kServer);
+  world.settle();
+  ASSERT_EQ(app.requests.size(), 1U);
+  app.requests[0]->resetOnClose(http::H2Error::kRefusedStream);
+  app.requests.clear();
+  world.settle();
+  ASSERT_EQ(app.requests.size(), 1U) << "the application says that it did nothing with it";
+  EXPECT_EQ(world.metrics.replays.value(), 1U);
 }
 
 TEST(H2, BackPressureReachesTheApp) {

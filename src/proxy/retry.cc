@@ -31,7 +31,8 @@ Next nextAfter(Exchange& exchange, const Failure& failure, const upstream::Clust
     return failure.reached == Reached::kNo && has_untried ? Next::kOtherEndpoint : Next::kGiveUp;
   }
   const bool ended = failure.reason == Reason::kUpstreamClosed || failure.reason == Reason::kUpstreamReset;
-  if (!ended || !exchange.record.reused) return Next::kGiveUp;
+  // On a fresh connection only a proof counts: an end says nothing there about a race with an idle time.
+  if (!ended || (!exchange.record.reused && failure.reached != Reached::kNo)) return Next::kGiveUp;
   const bool is_safe = failure.reached == Reached::kNo ||
                        (failure.reached == Reached::kMaybe && http::isIdempotent(exchange.request.method));
   return is_safe ? Next::kFreshConnection : Next::kGiveUp;

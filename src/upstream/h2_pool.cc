@@ -39,6 +39,7 @@ void H2Connection::onSessionChange() {
 }
 
 void H2Connection::run() {
+  pool_.wakeWaiters();  // its SETTINGS may have come, or it has room
   if (session_.isEnded()) {
     if (session_.isIdle()) pool_.metrics_.upstream_closed_by_peer.add();
     return pool_.drop(*this);
@@ -80,6 +81,10 @@ H2Connection& H2Pool::add(std::unique_ptr<net::Stream> transport, const tls::Fac
 void H2Pool::closeAll() {
   for (const auto& connection : connections_) connection->session().goAway();
   std::erase_if(connections_, [](const auto& connection) { return connection->session().isIdle(); });
+}
+
+bool H2Pool::holds(const H2Connection& connection) const {
+  return std::ranges::any_of(connections_, [&](const auto& known) { return known.get() == &connection; });
 }
 
 size_t H2Pool::streams() const {

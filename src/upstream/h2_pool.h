@@ -59,6 +59,7 @@ class H2Pool {
   H2Connection* connectionWithRoom();
   H2Connection& add(std::unique_ptr<net::Stream> transport, const tls::Facts* tls, std::span<char> scratch,
                     const http::H2Bounds& bounds);
+  bool holds(const H2Connection& connection) const;  // it has not ended since
   // What runs may finish; nothing new begins.
   void closeAll();
 
