@@ -109,6 +109,7 @@ def test_64_mib_both_ways_at_once(tcp_before, start_server):
     piece = os.urandom(1 << 20)
     expected = hashlib.sha256(piece * 64).hexdigest()
     came = hashlib.sha256()
+    has_all = threading.Event()
 
     def both_ways(connection):
         def send():
@@ -121,6 +122,7 @@ def test_64_mib_both_ways_at_once(tcp_before, start_server):
         while data := connection.socket.recv(1 << 18):
             came.update(data)
         sender.join()
+        has_all.set()
 
     remora = tcp_before(start_server(both_ways))
     before = remora.resident()
@@ -137,6 +139,7 @@ def test_64_mib_both_ways_at_once(tcp_before, start_server):
         sender.join()
         client.shutdown(socket.SHUT_WR)
         assert client.recv(1) == b""
+    assert has_all.wait(20)  # the server ended its side before it had read everything
     assert (got.hexdigest(), came.hexdigest()) == (expected, expected)
     assert remora.access_log()[0]["bytes_sent"] == total
     assert remora.resident() - before < 16 << 20  # a piece each way is held, not the stream
