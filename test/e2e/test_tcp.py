@@ -2,27 +2,16 @@
 
 import contextlib
 import hashlib
-import json
 import os
 import signal
 import socket
 import struct
-import subprocess
 import threading
 import time
 
 import pytest
 from support.fixtures import inbound
-from support.running import binary, free_port, wait_until
-
-
-def knows_tcp():
-    """False while the configuration's reader has no `protocol: tcp` yet."""
-    config = json.dumps({"inbound": [{"listen": 8080, "app": "127.0.0.1:1", "protocol": "tcp"}]})
-    return subprocess.run([binary(), "check", "/dev/stdin"], input=config.encode(), capture_output=True).returncode == 0
-
-
-pytestmark = pytest.mark.skipif(not knows_tcp(), reason="the configuration has no protocol: tcp yet")
+from support.running import free_port, wait_until
 
 
 def tcp(app, **options):
