@@ -24,9 +24,19 @@ struct ExplainOptions {
   bool json = false;
 };
 
+struct TlsOptions {
+  std::string target;  // a file, or HOST[:PORT]
+  std::string ca;
+  std::string server_name;
+  std::string certificate;
+  std::string key;
+};
+
 int runServer(const RunOptions& options);
 int checkFile(const std::string& file, bool effective);
 int explainRequest(const ExplainOptions& options);
+// A certificate file in words, or what a handshake with a server settles, or why it fails.
+int explainTls(const TlsOptions& options);
 int printSchema();
 int printVersion();
 

@@ -39,6 +39,15 @@ int main(int argc, char** argv) {
   explain_command->add_option("--listener", explain.listener, "name of the listener; chosen by the URL when left out");
   explain_command->add_flag("--json", explain.json, "for machines");
 
+  TlsOptions tls;
+  CLI::App* const tls_command =
+      app.add_subcommand("tls", "say what a certificate file holds, or what a server's handshake settles, or why not");
+  tls_command->add_option("FILE|HOST", tls.target, "a PEM file, or HOST[:PORT] (443)")->required();
+  tls_command->add_option("--ca", tls.ca, "PEM bundle to trust; left out: what the system trusts");
+  tls_command->add_option("--name", tls.server_name, "server name to ask for and to verify; left out: HOST");
+  tls_command->add_option("--certificate", tls.certificate, "PEM chain to show when asked for one");
+  tls_command->add_option("--key", tls.key, "its private key (PEM)")->needs("--certificate");
+
   CLI::App* const schema_command =
       app.add_subcommand("schema", "print the JSON Schema of the configuration, for editors");
   CLI::App* const version_command = app.add_subcommand("version", "print the version");
@@ -51,6 +60,7 @@ int main(int argc, char** argv) {
   if (*run_command) return runServer(run);
   if (*check_command) return checkFile(file, effective);
   if (*explain_command) return explainRequest(explain);
+  if (*tls_command) return explainTls(tls);
   if (*schema_command) return printSchema();
   if (*version_command) return printVersion();
   return 2;

@@ -36,6 +36,24 @@ std::string placeAndProblem(const route::CompileError& error) {
   return describe(error.where) + ": " + error.problem;
 }
 
+// Served to clients and shown to endpoints, each file once.
+std::vector<tls::CertificateFacts> certificatesOf(const snapshot::Snapshot& snapshot) {
+  std::vector<tls::CertificateFacts> all;
+  const auto add = [&all](const std::vector<tls::CertificateFacts>& certificates) {
+    for (const tls::CertificateFacts& certificate : certificates) {
+      const bool is_known = std::ranges::any_of(all, [&](const auto& known) { return known.file == certificate.file; });
+      if (!is_known) all.push_back(certificate);
+    }
+  };
+  for (const snapshot::ListenerPlan& plan : snapshot.listeners) {
+    if (plan.tls) add(plan.tls->certificates());
+  }
+  for (const auto& client : snapshot.tls_clients) {
+    if (client) add(client->certificates());
+  }
+  return all;
+}
+
 }  // namespace
 
 Process::Process()
@@ -169,6 +187,7 @@ void Process::publish(Prepared prepared) {
   generation_ = prepared.snapshot->generation;
   reloads_.adopted_wall_nanos = clock_.wallNanos();
   snapshot_ = prepared.snapshot;
+  certificates_.follow(certificatesOf(*snapshot_));
   sockets_ = prepared.sockets;
   const std::shared_ptr<net::LogSink> old_sink = std::exchange(sink_, prepared.sink);
   // The first core last: it accepts for the others, and what it hands over must find its listener there.
@@ -328,6 +347,9 @@ observe::ProcessFacts Process::facts() const {
     facts.access_log_errors = sink_->totals().errors;
   }
   facts.log_suppressed = log_.suppressed() + lines_lost.load(std::memory_order_relaxed);
+  for (const tls::CertificateFacts& certificate : certificates_.certificates()) {
+    facts.certificates.push_back({certificate.file, certificate.subject, certificate.not_after});
+  }
   readUsage(facts);
   return facts;
 }

@@ -10,6 +10,7 @@
 
 #include "admin/process.h"
 #include "admin/server.h"
+#include "cli/certificate_watch.h"
 #include "cli/core_thread.h"
 #include "cli/signals.h"
 #include "control/yaml_config.h"
@@ -82,6 +83,7 @@ class Process final : public admin::Process, loop::TaskOwner, loop::Runnable {
   snapshot::SnapshotPtr snapshot_;
   std::shared_ptr<snapshot::RuleBook> rules_;
   tls::TicketKeyStore ticket_keys_;
+  CertificateWatch certificates_{loop_, log_};
   uint32_t generation_ = 0;
   admin::Phase phase_ = admin::Phase::kStarting;
   admin::ReloadFacts reloads_;

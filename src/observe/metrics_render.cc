@@ -311,6 +311,12 @@ void renderProcess(const ProcessFacts& facts, Output out) {
          facts.reload_failures);
   head(out, "remora_build_info", "gauge", "Always 1; the version is a label.");
   fmt::format_to(out, "remora_build_info{{version=\"{}\"}} 1\n", escapeLabel(facts.version));
+  head(out, "remora_tls_certificate_expiry_timestamp_seconds", "gauge",
+       "When a certificate that is served or shown expires, in seconds since 1970.");
+  for (const ProcessFacts::Certificate& certificate : facts.certificates) {
+    fmt::format_to(out, "remora_tls_certificate_expiry_timestamp_seconds{{file=\"{}\",subject=\"{}\"}} {}\n",
+                   escapeLabel(certificate.file), escapeLabel(certificate.subject), certificate.not_after);
+  }
   single(out, "process_cpu_seconds_total", "counter", "User and system CPU time spent, in seconds.", facts.cpu_seconds);
   single(out, "process_resident_memory_bytes", "gauge", "Resident memory.", facts.resident_bytes);
   single(out, "process_virtual_memory_bytes", "gauge", "Virtual memory.", facts.virtual_bytes);

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "observe/metrics.h"
 
@@ -27,6 +28,12 @@ struct ProcessFacts {
   uint64_t open_fds = 0;
   uint64_t max_fds = 0;
   double start_time_seconds = 0;  // since 1970
+  struct Certificate {
+    std::string file;
+    std::string subject;
+    int64_t not_after = 0;  // seconds since 1970
+  };
+  std::vector<Certificate> certificates;  // that are served or shown
 };
 
 inline constexpr std::string_view kPrometheusContentType = "text/plain; version=0.0.4; charset=utf-8";
