@@ -134,7 +134,7 @@ TEST(H2Request, HostsAreOneAndValid) {
 }
 
 TEST(H2Request, MethodsAreTokens) {
-  for (const char* method : {"", "GE T", "GET /x HTTP/1.1\r\n"}) {
+  for (const char* method : {"", "GE T", "GET /x HTTP/1.1\r\n", "AMETHODTHATISLONGERTHAN32BYTESISNONE"}) {
     Head head;
     head.raw.method = method;
     EXPECT_EQ(head.refusal(), Reason::kBadRequestLine) << method;
