@@ -98,6 +98,13 @@ TEST_F(ExplainTest, NamesTheHostsWhenNoneFits) {
   EXPECT_THAT(found.considered, IsEmpty());
 }
 
+TEST_F(ExplainTest, TheHeadThatGoesOnSaysHowTheBodyIsFramed) {
+  EXPECT_THAT(ask("http://orders/v2/x", {.headers = {{"Content-Length", "12"}}}).upstream_head,
+              HasSubstr("Content-Length: 12\r\n"));
+  EXPECT_THAT(ask("http://orders/v2/x", {.headers = {{"Transfer-Encoding", "chunked"}}}).upstream_head,
+              HasSubstr("Transfer-Encoding: chunked\r\n"));
+}
+
 TEST_F(ExplainTest, RedirectsAndAnswers) {
   const Explanation old = ask("http://orders/v1/x?y=1");
   EXPECT_EQ(old.verdict, Verdict::kRedirected);

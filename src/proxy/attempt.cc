@@ -52,12 +52,10 @@ Result<void> beginRequest(Exchange& exchange) {
   if (!h2 && request.major == 2 && !request.upgrade.empty()) {
     exchange.websocket_key = http::websocket::keyOf({exchange.core.ids().next(), exchange.core.ids().next()});
   }
-  const http::BodyPlan body = planFor(h2 ? Towards::kHttp2 : Towards::kHttp11, request.body);
   writeRequestHead(request,
                    {.options = options,
                     .changes = route.request_headers,
                     .direction = direction,
-                    .body = body,
                     .scheme = exchange.schemeTowardsEndpoint(),
                     .target = *target,
                     .host = host,
@@ -75,7 +73,7 @@ Result<void> beginRequest(Exchange& exchange) {
     exchange.upload_writer.emplace(*h2, broken);
     exchange.upload_writer->begin(exchange.core.headFields());
   } else {
-    exchange.upload_writer.emplace(exchange.lease.stream(), body.framing, broken);
+    exchange.upload_writer.emplace(exchange.lease.stream(), planFor(Towards::kHttp11, request.body).framing, broken);
     exchange.upload_writer->begin(out.text(), out.room());
   }
   return {};

@@ -80,7 +80,11 @@ class KeptLines {
 class RequestHead {
  public:
   RequestHead(const http::Request& request, const RequestForwarding& how, HeadWriter& out)
-      : request_(request), how_(how), out_(out), nominated_(*request.headers) {}
+      : request_(request),
+        how_(how),
+        out_(out),
+        body_(planFor(out.isHttp2() ? Towards::kHttp2 : Towards::kHttp11, request.body)),
+        nominated_(*request.headers) {}
 
   void write() {
     if (out_.isHttp2()) {
@@ -92,7 +96,7 @@ class RequestHead {
     for (const Field& field : *request_.headers) writeReceived(field);
     kept_.flush();
     if (!wrote_host_) out_.field("Host", how_.host);
-    if (!wrote_framing_) writeFraming(how_.body, out_);
+    if (!wrote_framing_) writeFraming(body_, out_);
     if (out_.isHttp2()) {
       if (acceptsTrailers()) out_.field("te", "trailers");
     } else {
@@ -153,7 +157,7 @@ class RequestHead {
       case Id::kTransferEncoding:
         // Validated to be one and unambiguous; written anew so that no odd spelling goes on.
         kept_.flush();
-        if (!wrote_framing_) writeFraming(how_.body, out_);
+        if (!wrote_framing_) writeFraming(body_, out_);
         wrote_framing_ = true;
         return;
       case Id::kXForwardedFor:
@@ -241,6 +245,7 @@ class RequestHead {
   const http::Request& request_;
   const RequestForwarding& how_;
   HeadWriter& out_;
+  const http::BodyPlan body_;
   KeptLines kept_{out_};
   Nominations nominated_;
   bool wrote_host_ = false;
