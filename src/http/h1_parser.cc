@@ -174,11 +174,10 @@ Result<size_t> H1RequestParser::feed(std::string_view bytes) {
 }
 
 Result<size_t> H1RequestParser::parseRequestLine(std::string_view bytes) {
-  constexpr ptrdiff_t kMethodMax = 32;
   const char* at = bytes.data() + start_;
   const char* const end = bytes.data() + bytes.size();
   const char* const method_end = skip(at, end, kToken);
-  if (method_end - at > kMethodMax) return fail(Reason::kBadRequestLine);
+  if (method_end - at > static_cast<ptrdiff_t>(kMethodBytesMost)) return fail(Reason::kBadRequestLine);
   if (method_end == end) return 0;
   if (*method_end != ' ' || method_end == at) return fail(Reason::kBadRequestLine);
   const char* const target = method_end + 1;

@@ -7,8 +7,6 @@ namespace {
 
 using Id = HeaderId;
 
-constexpr size_t kMethodBytes = 32;  // as in a request line (http/h1_parser.cc)
-
 // RFC 9113 section 8.2.1, and as strict as the parser of HTTP/1: a tab is the only control in a value.
 bool isName(std::string_view name) {
   return !name.empty() &&
@@ -93,7 +91,7 @@ Result<Request> validateH2Request(const RawRequest& raw, const RequestPolicy& po
   request.target = raw.target;
   request.major = raw.major;
   request.minor = raw.minor;
-  if (raw.method.empty() || raw.method.size() > kMethodBytes || !std::ranges::all_of(raw.method, ascii::isTokenChar))
+  if (raw.method.empty() || raw.method.size() > kMethodBytesMost || !std::ranges::all_of(raw.method, ascii::isTokenChar))
     return fail(Reason::kBadRequestLine);
   if (!areFieldsRight(raw.headers)) return fail(Reason::kBadHeader);
   const Field* const expect = raw.headers.find(Id::kExpect);

@@ -12,6 +12,9 @@ namespace remora::http {
 
 enum class Method : uint8_t { kOther, kGet, kHead, kPost, kPut, kDelete, kOptions, kPatch, kTrace, kConnect };
 
+// Of a method's name, in either version.
+inline constexpr size_t kMethodBytesMost = 32;
+
 Method methodOf(std::string_view text);  // case-sensitive, RFC 9110 section 9.1
 // RFC 9110 section 9.2.2: sending it twice has the effect of sending it once. kOther counts as not idempotent.
 bool isIdempotent(Method method);

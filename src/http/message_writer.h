@@ -20,11 +20,10 @@ class MessageWriter {
  public:
   // `broken` is the failure when the connection doesn't take bytes any more.
   MessageWriter(net::Stream& stream, Framing framing, Failure broken)
-      : stream_(&stream), framing_(framing), broken_(broken) {}
-
-  // Over HTTP/2.
-  MessageWriter(H2Stream& stream, Failure broken)
-      : stream_(&stream), h2_(&stream), framing_(Framing::kStream), broken_(broken) {}
+      : MessageWriter(stream, nullptr, framing, broken) {}
+  // `h2` is the same stream where it is one of HTTP/2, which frames by itself.
+  MessageWriter(net::Stream& stream, H2Stream* h2, Framing framing, Failure broken)
+      : stream_(&stream), h2_(h2), framing_(framing), broken_(broken) {}
 
   // The head goes out with the first push; its bytes must hold until that returns. `room` writable bytes follow it,
   // where a small body is put, so that one plain send does.
@@ -55,7 +54,7 @@ class MessageWriter {
   std::unexpected<Failure> broken(int error) const;
 
   net::Stream* stream_;
-  H2Stream* h2_ = nullptr;  // the same stream; null: HTTP/1
+  H2Stream* h2_;  // the same stream; null: HTTP/1
   Framing framing_;
   Failure broken_;
   std::string_view head_;

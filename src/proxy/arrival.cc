@@ -49,7 +49,7 @@ std::unique_ptr<Connection> makeHttp(Core& core, Connection::Origin origin) {
   }
 }
 
-// Null: it depends on first bytes that aren't there yet.
+// Null, and `origin` as it was: it depends on first bytes that aren't there yet.
 std::unique_ptr<Connection> makeChosen(Core& core, Connection::Origin& origin, const net::Peer& destination,
                                        const FirstBytes& first) {
   const snapshot::ListenerPlan& plan = planOf(core, *origin.listener);
@@ -105,10 +105,8 @@ void Arrival::choose(bool is_late) {
   const bool has_all =
       is_late || transport().hasHangup() || peeked.bytes == room.size() || (peeked.error && !peeked.isBlocked());
   first.is_complete |= has_all;
-  Origin origin = takeOrigin();
-  std::unique_ptr<Connection> chosen = makeChosen(core_, origin, destination_, first);
+  std::unique_ptr<Connection> chosen = makeChosen(core_, origin(), destination_, first);
   if (chosen) return core_.replace(*this, std::move(chosen));
-  giveOrigin(std::move(origin));
   // What was looked at stays readable; the next edge tells of more. Only an interrupted look has to be repeated.
   if (peeked.isBlocked() && transport().mayRead()) core_.loop().post(*this);
 }

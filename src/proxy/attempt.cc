@@ -45,11 +45,9 @@ Result<void> beginRequest(Exchange& exchange) {
   if (exchange.is_grpc && !exchange.deadline.isNever()) {
     grpc_timeout = http::grpc::timeoutText(exchange.deadline.instant() - exchange.core.now());
   }
-  http::H2Stream* const h2 = exchange.lease.h2();
-  HeadWriter out = h2 ? HeadWriter(exchange.core.headSpace(), exchange.core.headFields(), HeadWriter::Texts::kListed)
-                      : HeadWriter(exchange.core.headSpace());
+  HeadWriter out = exchange.headTowardsEndpoint();
   exchange.websocket_key.clear();
-  if (!h2 && request.major == 2 && !request.upgrade.empty()) {
+  if (!out.isHttp2() && request.major == 2 && !request.upgrade.empty()) {
     exchange.websocket_key = http::websocket::keyOf({exchange.core.ids().next(), exchange.core.ids().next()});
   }
   writeRequestHead(request,
@@ -68,14 +66,7 @@ Result<void> beginRequest(Exchange& exchange) {
                     .keep_tracestate = !options.trace_context || exchange.hasValidTraceparent()},
                    out);
   if (out.hasOverflowed()) return fail(Reason::kHeadTooLarge, Reached::kNo);
-  const Failure broken{Reason::kUpstreamReset, Reached::kMaybe, 0};
-  if (h2) {
-    exchange.upload_writer.emplace(*h2, broken);
-    exchange.upload_writer->begin(exchange.core.headFields());
-  } else {
-    exchange.upload_writer.emplace(exchange.lease.stream(), planFor(Towards::kHttp11, request.body).framing, broken);
-    exchange.upload_writer->begin(out.text(), out.room());
-  }
+  exchange.beginUpload(out, planFor(Towards::kHttp11, request.body).framing);
   return {};
 }
 

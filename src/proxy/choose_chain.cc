@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/ascii.h"
-#include "tls/client_hello.h"
 
 namespace remora::proxy {
 namespace {
@@ -38,13 +37,8 @@ bool fitsFirstBytes(const model::ChainMatch& match, const FirstBytes& first) {
 }  // namespace
 
 FirstBytes readFirstBytes(std::span<const char> bytes) {
-  using Kind = tls::FirstBytes::Kind;
   tls::FirstBytes read = tls::readFirstBytes({bytes.data(), bytes.size()});
-  FirstBytes first{.server_name = std::move(read.server_name), .is_complete = read.isDecided()};
-  if (read.kind == Kind::kTls) first.kind = FirstBytes::Kind::kTls;
-  if (read.kind == Kind::kHttp2Preface) first.kind = FirstBytes::Kind::kHttp2Preface;
-  if (read.kind == Kind::kOther) first.kind = FirstBytes::Kind::kOther;
-  return first;
+  return {.kind = read.kind, .server_name = std::move(read.server_name), .is_complete = read.isDecided()};
 }
 
 ChainChoice chooseTcpChain(const snapshot::ListenerPlan& plan, const ChainFacts& facts) {

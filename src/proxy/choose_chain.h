@@ -6,13 +6,14 @@
 
 #include "net/address.h"
 #include "snapshot/snapshot.h"
+#include "tls/client_hello.h"
 
 namespace remora::proxy {
 
 // What the first bytes of a connection say, as far as they are there.
 struct FirstBytes {
-  enum class Kind : uint8_t { kUnknown, kTls, kHttp2Preface, kOther };
-  Kind kind = Kind::kUnknown;
+  using Kind = tls::FirstBytes::Kind;
+  Kind kind = Kind::kNeedMore;
   std::string server_name;   // of a ClientHello, in lower case; empty without one
   bool is_complete = false;  // no byte that may come changes it
 };

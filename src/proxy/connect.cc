@@ -16,10 +16,7 @@ net::Patience connectPatience(Exchange& exchange, const model::PoolOptions& opti
 }
 
 std::string_view hostOf(const upstream::EndpointState& endpoint, std::array<char, net::kPeerTextMax>& text) {
-  if (!endpoint.endpoint.name.empty()) {
-    const std::string_view name = endpoint.endpoint.name;
-    return name.substr(0, name.rfind(':'));
-  }
+  if (!endpoint.endpoint.name.empty()) return endpoint.endpoint.name;
   return {text.data(), net::printIp(net::peerOf(endpoint.endpoint.address.get()), text)};
 }
 
@@ -74,15 +71,14 @@ Result<void> leaseFresh(Exchange& exchange, Connected connected) {
   Core& core = exchange.core;
   upstream::EndpointState& endpoint = *exchange.endpoint;
   endpoint.learned = connected.is_http2 ? Learned::kHttp2 : Learned::kHttp1;
+  exchange.describeUpstreamTls(connected.tls);
   if (connected.is_http2) {
     const upstream::ClusterState& cluster = *exchange.snapshot->cluster(exchange.plan.cluster);
-    exchange.describeUpstreamTls(connected.tls);
     upstream::H2Connection& made =
         endpoint.h2_pool.add(std::move(connected.stream), connected.tls, core.scratch(), boundsOf(exchange, cluster));
     if (!leaseStream(exchange, made)) return fail(Reason::kUpstreamClosed, Reached::kNo);
     return {};
   }
-  exchange.describeUpstreamTls(connected.tls);
   auto connection = std::make_unique<upstream::Connection>(std::move(connected.stream), connected.tls, core.now());
   if (const auto proof = connection->stream().proof()) connection->noteProofBase(proof->acknowledged);
   exchange.lease = upstream::Lease(exchange.endpoint, std::move(connection), core.metrics());

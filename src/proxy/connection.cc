@@ -12,6 +12,11 @@ const model::Listener& Connection::settings() const {
   return *(*core_.snapshot())->listeners[origin_.listener->plan].source;
 }
 
+Duration Connection::mayBeIdle() const {
+  const model::Timeouts& timeouts = settings().timeouts;
+  return requests_ ? timeouts.idle : timeouts.header;
+}
+
 void Connection::linkBefore(Connection* first) {
   next_ = first;
   if (first) first->previous_ = this;

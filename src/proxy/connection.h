@@ -51,9 +51,11 @@ class Connection {
   void unlink();
 
  protected:
-  Origin takeOrigin() { return std::move(origin_); }
-  void giveOrigin(Origin origin) { origin_ = std::move(origin); }
+  // For whoever takes this one's place, and moves it out.
+  Origin& origin() { return origin_; }
   const model::Listener& settings() const;  // of the current Snapshot
+  // Without a request under way: for its first one, or between two.
+  Duration mayBeIdle() const;
 
   Core& core_;
   Instant idle_since_;

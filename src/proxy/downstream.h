@@ -8,7 +8,7 @@
 
 namespace remora::proxy {
 
-class Downstream {
+class Downstream : protected loop::Runnable {
  public:
   Connection& connection() { return connection_; }
   net::Stream& stream() { return stream_; }
@@ -17,12 +17,17 @@ class Downstream {
 
   // The client's stream failed while something else than reading it was going on: ends the exchange from the run queue.
   // With kOk it is only looked again whether the client is still there.
-  virtual void cancelSoon(Reason reason) = 0;
+  void cancelSoon(Reason reason) {
+    if (cancel_reason_ == Reason::kOk) cancel_reason_ = reason;
+    connection_.core().loop().post(*this);
+  }
 
  protected:
   Downstream(Connection& connection, net::Stream& stream, http::H2Stream* h2)
       : connection_(connection), stream_(stream), h2_(h2) {}
   ~Downstream() = default;
+
+  Reason cancel_reason_ = Reason::kOk;  // other than kOk: to be cancelled
 
  private:
   Connection& connection_;

@@ -69,9 +69,7 @@ void Exchange::attach(Downstream& from) {
 
 Result<Exchange::HeadRead> Exchange::readHead() {
   for (;;) {
-    if (may_be_preface_ && filled_) {
-      if (const auto preface = lookForPreface()) return *preface;
-    }
+    if (may_be_preface_ && filled_ && isPreface()) return HeadRead::kHttp2Preface;
     if (filled_ && !may_be_preface_) {
       const Result<size_t> length = parser_.feed({buffer_.get(), filled_});
       if (!length) return std::unexpected(length.error());
@@ -87,15 +85,11 @@ Result<Exchange::HeadRead> Exchange::readHead() {
 
 // HTTP/2's preface (RFC 9113 section 3.4) begins like a request line of HTTP/1; nothing is parsed while it may be
 // either.
-std::optional<Exchange::HeadRead> Exchange::lookForPreface() {
+bool Exchange::isPreface() {
   constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
   const std::string_view begun = std::string_view(buffer_.get(), filled_).substr(0, kPreface.size());
-  if (!kPreface.starts_with(begun)) {
-    may_be_preface_ = false;
-    return std::nullopt;
-  }
-  if (begun.size() == kPreface.size()) return HeadRead::kHttp2Preface;
-  return std::nullopt;
+  may_be_preface_ = kPreface.starts_with(begun);
+  return begun == kPreface;
 }
 
 loop::Task<Exchange::HeadRead> Exchange::awaitHead() {
@@ -162,21 +156,17 @@ Result<void> Exchange::checkRequest() {
   record.request_id = raw.headers.valueOf(http::HeaderId::kXRequestId);
   if (storage_.size() < raw.target.size() + record.host.size()) storage_.resize(raw.target.size() + record.host.size());
   if (const Failure* const failure = downstream->h2() ? downstream->h2()->headFailure() : nullptr) {
-    record.decide(Outcome::kRefused, {}, static_cast<uint16_t>(failure->reason), core.now());
-    return std::unexpected(*failure);
+    return refuse(*failure);
   }
   const Result<http::Request> checked = raw.major == 2
                                             ? http::validateH2Request(raw, listener->request_policy, storage_)
                                             : http::validateRequest(raw, listener->request_policy, storage_);
-  if (!checked) {
-    record.decide(Outcome::kRefused, {}, static_cast<uint16_t>(checked.error().reason), core.now());
-    return std::unexpected(checked.error());
-  }
+  if (!checked) return refuse(checked.error());
   request = *checked;
   // The transport's: what an absolute-form target or :scheme says is only the client's word.
-  request.scheme = downstream->connection().tls() ? "https" : "http";
+  request.scheme = record.scheme;
+  is_grpc = http::grpc::isGrpc(*request.headers);
   record.host = request.host;
-  record.scheme = request.scheme;
   record.path = request.path;
   record.request_id = requestIdToSend();
   if (listener->http.trace_context) traceparentToSend();
@@ -186,13 +176,15 @@ Result<void> Exchange::checkRequest() {
                        http::H1Body::Names{Reason::kBadChunk, Reason::kClientGone, Reason::kClientReset},
                        h2 ? &h2->trailers() : nullptr);
   const Result<size_t> used = request_body->begin({buffer_.get() + head_length_, filled_ - head_length_});
-  if (!used) {
-    record.decide(Outcome::kRefused, {}, static_cast<uint16_t>(used.error().reason), core.now());
-    return std::unexpected(used.error());
-  }
+  if (!used) return refuse(used.error());
   next_at_ = head_length_ + *used;
   is_checked_ = true;
   return {};
+}
+
+std::unexpected<Failure> Exchange::refuse(Failure failure) {
+  record.decide(Outcome::kRefused, {}, static_cast<uint16_t>(failure.reason), core.now());
+  return std::unexpected(failure);
 }
 
 http::BodyLimits Exchange::bodyLimits() const {
@@ -206,7 +198,6 @@ Result<void> Exchange::chooseRoute() {
   plan = *chosen;
   series = &snapshot->series(*listener, plan.choice.route, plan.member);
   deadline = Deadline::after(record.start, plan.timeout);
-  is_grpc = http::grpc::isGrpc(*request.headers);
   return is_grpc ? heedGrpcTimeout() : Result<void>();
 }
 
@@ -301,19 +292,33 @@ std::string_view Exchange::schemeTowardsEndpoint() const {
 }
 
 HeadWriter Exchange::headTowardsClient() {
-  if (!downstream->h2()) return HeadWriter(core.headSpace());
   // The head of an HTTP/1 response lies in memory that its body will overwrite.
-  const auto texts = lease && lease.h2() ? HeadWriter::Texts::kListed : HeadWriter::Texts::kCopied;
-  return {core.headSpace(), core.headFields(), texts};
+  return headTowards(downstream->h2(), lease && lease.h2() ? HeadWriter::Texts::kListed : HeadWriter::Texts::kCopied);
+}
+
+HeadWriter Exchange::headTowardsEndpoint() {
+  return headTowards(lease.h2(), HeadWriter::Texts::kListed);
+}
+
+HeadWriter Exchange::headTowards(const http::H2Stream* h2, HeadWriter::Texts texts) {
+  return h2 ? HeadWriter(core.headSpace(), core.headFields(), texts) : HeadWriter(core.headSpace());
 }
 
 void Exchange::beginAnswer(const HeadWriter& head, http::Framing framing) {
+  answer.emplace(downstream->stream(), downstream->h2(), framing, Failure{Reason::kClientReset});
+  begin(*answer, head);
+}
+
+void Exchange::beginUpload(const HeadWriter& head, http::Framing framing) {
+  upload_writer.emplace(lease.stream(), lease.h2(), framing, Failure{Reason::kUpstreamReset, Reached::kMaybe, 0});
+  begin(*upload_writer, head);
+}
+
+void Exchange::begin(http::MessageWriter& message, const HeadWriter& head) {
   if (head.isHttp2()) {
-    answer.emplace(*downstream->h2(), Failure{Reason::kClientReset});
-    answer->begin(core.headFields());
+    message.begin(core.headFields());
   } else {
-    answer.emplace(downstream->stream(), framing, Failure{Reason::kClientReset});
-    answer->begin(head.text(), head.room());
+    message.begin(head.text(), head.room());
   }
 }
 

@@ -77,9 +77,12 @@ class Exchange {
   // A gRPC call's status stands in the trailers, or in the head of an answer that has nothing else.
   void noteGrpcStatus(const http::Headers& fields);
   void noteGrpcStatus(uint32_t code, std::string_view message);
-  // Where the head of the answer is written: as text, or as the fields of HTTP/2.
+  // Where the head of the answer, or of the request that goes on, is written: as text, or as the fields of HTTP/2. What
+  // was written goes out with the message's first push.
   HeadWriter headTowardsClient();
+  HeadWriter headTowardsEndpoint();
   void beginAnswer(const HeadWriter& head, http::Framing framing);
+  void beginUpload(const HeadWriter& head, http::Framing framing);
   // Bytes that came after the request, for a tunnel to send on.
   std::string takePipelined();
   // Memory of at least `bytes` until the exchange ends; a second call may move it.
@@ -135,7 +138,10 @@ class Exchange {
  private:
   const http::RawRequest& rawRequest() const;
   std::span<char> freeSpace();
-  std::optional<HeadRead> lookForPreface();
+  bool isPreface();
+  HeadWriter headTowards(const http::H2Stream* h2, HeadWriter::Texts texts);
+  void begin(http::MessageWriter& message, const HeadWriter& head);
+  std::unexpected<Failure> refuse(Failure failure);
   void grow(size_t capacity);
   void describeClient();
   void describeTls();

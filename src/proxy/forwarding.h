@@ -18,7 +18,6 @@ struct RequestForwarding {
   const model::HttpOptions& options;
   const model::HeaderChanges& changes;
   model::Direction direction;
-  http::BodyPlan body;             // towards the endpoint, see planFor()
   std::string_view scheme;         // of the connection to the endpoint; HTTP/2 sends it
   std::string_view target;         // as route/rewrite.h gave it
   std::string_view host;           // the Host to send

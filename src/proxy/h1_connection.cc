@@ -64,15 +64,10 @@ void H1Connection::becomeIdle() {
   if (!isArmed() || requests_ == 1) core_.loop().arm(*this, mayBeIdle());
 }
 
-Duration H1Connection::mayBeIdle() const {
-  const model::Timeouts& timeouts = settings().timeouts;
-  return requests_ ? timeouts.idle : timeouts.header;
-}
-
 void H1Connection::becomeHttp2() {
   const std::string first = exchange_->takeUnread();
   core_.giveExchange(std::move(exchange_));
-  core_.replace(*this, std::make_unique<H2Connection>(core_, takeOrigin(), first));
+  core_.replace(*this, std::make_unique<H2Connection>(core_, std::move(origin()), first));
 }
 
 void H1Connection::onTaskEnd() {
@@ -87,11 +82,6 @@ void H1Connection::onTime() {
   const Deadline end = Deadline::after(idle_since_, mayBeIdle());
   if (end.hasPassed(core_.now())) return core_.remove(*this);
   core_.loop().timers().arm(*this, end);
-}
-
-void H1Connection::cancelSoon(Reason reason) {
-  if (cancel_reason_ == Reason::kOk) cancel_reason_ = reason;  // kOk: just look again whether the client is there
-  core_.loop().post(*this);
 }
 
 void H1Connection::abandon(Reason reason) {

@@ -10,7 +10,7 @@
 
 namespace remora::proxy {
 
-class H1Connection final : public Connection, public Downstream, loop::Runnable, loop::TaskOwner, loop::Timer {
+class H1Connection final : public Connection, public Downstream, loop::TaskOwner, loop::Timer {
  public:
   // kHttp2Too: a connection that begins with HTTP/2's preface becomes an H2Connection.
   enum class Takes : uint8_t { kHttp1Only, kHttp2Too };
@@ -19,7 +19,6 @@ class H1Connection final : public Connection, public Downstream, loop::Runnable,
 
   void start() override;
   bool isIdle() const override { return !serving_ && !transport().hasUnsent(); }
-  void cancelSoon(Reason reason) override;
   void abandon(Reason reason) override;
 
  private:
@@ -30,13 +29,11 @@ class H1Connection final : public Connection, public Downstream, loop::Runnable,
   void startServing();
   void becomeIdle();
   void becomeHttp2();
-  Duration mayBeIdle() const;
   bool isClientGone() const;
   loop::Task<void> linger();
 
   loop::Task<void> serving_;
   std::unique_ptr<Exchange> exchange_;  // while serving
-  Reason cancel_reason_ = Reason::kOk;  // other than kOk: to be cancelled
   bool closes_ = false;                 // after the serving task ended
   bool takes_http2_;
   bool is_http2_ = false;  // the preface came: after the serving task ended another connection takes this one's place

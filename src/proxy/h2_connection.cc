@@ -24,12 +24,7 @@ void H2Connection::start() {
   core_.metrics().downstream_h2_connections.add();
   session_.start(std::exchange(first_, {}));
   if (core_.isDraining()) startDraining();
-  armIdle();
-}
-
-void H2Connection::armIdle() {
-  const model::Timeouts& timeouts = settings().timeouts;
-  core_.loop().arm(*this, requests_ ? timeouts.idle : timeouts.header);
+  core_.loop().arm(*this, mayBeIdle());
 }
 
 void H2Connection::onRequest(std::unique_ptr<http::H2Stream> stream) {
@@ -78,9 +73,8 @@ void H2Connection::startDraining() {
 }
 
 void H2Connection::onTime() {
-  if (!exchanges_.empty()) return armIdle();
-  const model::Timeouts& timeouts = settings().timeouts;
-  const Deadline end = Deadline::after(idle_since_, requests_ ? timeouts.idle : timeouts.header);
+  if (!exchanges_.empty()) return core_.loop().arm(*this, mayBeIdle());
+  const Deadline end = Deadline::after(idle_since_, mayBeIdle());
   if (!end.hasPassed(core_.now())) return core_.loop().timers().arm(*this, end);
   session_.end(http::H2Error::kNone);
   core_.remove(*this);

@@ -33,7 +33,6 @@ class H2Connection final : public Connection, http::H2Session::Owner, loop::Runn
   void onSessionChange() override;
   void run() override;
   void onTime() override;
-  void armIdle();
 
   http::H2Session session_;
   std::string first_;

@@ -42,11 +42,6 @@ void H2Exchange::run() {
   owner_.remove(*this);
 }
 
-void H2Exchange::cancelSoon(Reason reason) {
-  if (cancel_reason_ == Reason::kOk) cancel_reason_ = reason;
-  core_.loop().post(*this);
-}
-
 void H2Exchange::abandon(Reason reason) {
   if (serving_.isEnded()) return;
   serving_.destroy();

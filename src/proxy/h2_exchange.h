@@ -13,13 +13,12 @@ namespace remora::proxy {
 
 class H2Connection;
 
-class H2Exchange final : public Downstream, loop::Runnable, loop::TaskOwner {
+class H2Exchange final : public Downstream, loop::TaskOwner {
  public:
   H2Exchange(H2Connection& connection, std::unique_ptr<http::H2Stream> stream);
   ~H2Exchange();
 
   void start(uint64_t earlier_requests);
-  void cancelSoon(Reason reason) override;
   // Ends and records it; nothing is sent any more.
   void abandon(Reason reason);
 
@@ -35,7 +34,6 @@ class H2Exchange final : public Downstream, loop::Runnable, loop::TaskOwner {
   std::unique_ptr<http::H2Stream> stream_;
   std::unique_ptr<Exchange> exchange_;
   loop::Task<void> serving_;
-  Reason cancel_reason_ = Reason::kOk;  // other than kOk: to be cancelled
 };
 
 }  // namespace remora::proxy

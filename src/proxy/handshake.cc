@@ -40,7 +40,7 @@ void Handshake::run() {
   if (!outcome) return fail(outcome.error());
   core_.metrics().tls_handshakes.add();
   if (stream_->facts().is_resumed) core_.metrics().tls_resumed.add();
-  core_.replace(*this, makeAfterHandshake(core_, takeOrigin(), destination_));
+  core_.replace(*this, makeAfterHandshake(core_, std::move(origin()), destination_));
 }
 
 void Handshake::onTime() {

@@ -26,11 +26,9 @@ bool hasBody(const http::Request& request, const http::Response& response) {
 Result<void> beginAnswer(Exchange& exchange, const http::BodyPlan& body) {
   const http::Response& response = exchange.response;
   using Connection = ResponseForwarding::Connection;
-  http::H2Stream* const h2 = exchange.downstream->h2();
   exchange.keeps_connection = exchange.mayKeepConnection() && body.framing != Framing::kUntilClose;
-  Connection connection = Connection::kSilent;
-  if (h2) {
-  } else if (!exchange.keeps_connection) {
+  Connection connection = Connection::kSilent;  // over HTTP/2 whatever this is
+  if (!exchange.keeps_connection) {
     connection = Connection::kClose;
     exchange.downstream->stream().writeThrough();
   } else if (exchange.request.minor == 0) {

@@ -22,7 +22,7 @@ enum class BodyKind : uint8_t { kJson, kText, kGrpc };
 // Plain text for those who name it and not JSON; gRPC for its clients; JSON for everybody else.
 BodyKind kindFor(const Exchange& exchange) {
   if (!exchange.request.headers) return BodyKind::kJson;
-  if (http::grpc::isGrpc(*exchange.request.headers)) return BodyKind::kGrpc;
+  if (exchange.is_grpc) return BodyKind::kGrpc;
   const std::string_view accept = exchange.request.headers->valueOf(Id::kAccept);
   const bool wants_text = accept.find("text/") != std::string_view::npos;
   return wants_text && accept.find("json") == std::string_view::npos ? BodyKind::kText : BodyKind::kJson;
@@ -142,9 +142,7 @@ loop::Task<void> endFailed(Exchange& exchange, Failure failure) {
   exchange.keeps_connection = row.side != Side::kDownstream && exchange.mayKeepConnection();
   exchange.needs_linger = !exchange.keeps_connection;
   exchange.ensureRequestId();
-  if (exchange.request.headers && http::grpc::isGrpc(*exchange.request.headers)) {
-    exchange.noteGrpcStatus(row.grpc, row.token);
-  }
+  if (exchange.is_grpc) exchange.noteGrpcStatus(row.grpc, row.token);
   co_await send(exchange, describeFailure(exchange, row));
   co_return loop::done;
 }

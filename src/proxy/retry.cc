@@ -9,10 +9,6 @@ namespace {
 
 using observe::Outcome;
 
-// The first, one more for the idle race (on a fresh connection it can't happen twice), one more for an endpoint that
-// refuses connections.
-constexpr uint8_t kAttemptsMost = 3;
-
 // Bodies up to this size are kept until the response begins, so that they can be sent again.
 constexpr size_t kReplayBytes = 64 << 10;
 
@@ -27,8 +23,8 @@ Next nextAfter(Exchange& exchange, const Failure& failure, const upstream::Clust
     return Next::kGiveUp;
   }
   if (isConnectFailure(failure.reason)) {
-    const bool has_untried = exchange.record.attempts < cluster.endpoints().size();
-    return failure.reached == Reached::kNo && has_untried ? Next::kOtherEndpoint : Next::kGiveUp;
+    const bool is_safe = failure.reached == Reached::kNo;
+    return is_safe && mayTryAnother(failure, exchange.record.attempts, cluster) ? Next::kOtherEndpoint : Next::kGiveUp;
   }
   const bool ended = failure.reason == Reason::kUpstreamClosed || failure.reason == Reason::kUpstreamReset;
   // On a fresh connection only a proof counts: an end says nothing there about a race with an idle time.
@@ -47,6 +43,10 @@ Freshness freshnessFor(Exchange& exchange) {
 }
 
 }  // namespace
+
+bool mayTryAnother(const Failure& failure, uint8_t attempts, const upstream::ClusterState& cluster) {
+  return isConnectFailure(failure.reason) && attempts < kAttemptsMost && attempts < cluster.endpoints().size();
+}
 
 loop::Task<void> tryUpstreams(Core& core, Exchange& exchange) {
   observe::ExchangeRecord& record = exchange.record;

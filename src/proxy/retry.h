@@ -8,6 +8,13 @@
 
 namespace remora::proxy {
 
+// The first, one more for the idle race (on a fresh connection it can't happen twice), one more for an endpoint that
+// refuses connections. Also of connections that are relayed as they are.
+inline constexpr uint8_t kAttemptsMost = 3;
+
+// Another endpoint may do better: this one can't be connected to, and not all were tried.
+bool mayTryAnother(const Failure& failure, uint8_t attempts, const upstream::ClusterState& cluster);
+
 // Leaves the answer in exchange.response, see attempt().
 loop::Task<void> tryUpstreams(Core& core, Exchange& exchange);
 

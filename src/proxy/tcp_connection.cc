@@ -3,20 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/retry.h"
+
 namespace remora::proxy {
 namespace {
 
 using observe::Outcome;
-
-// As for requests: whoever waits for a connection shouldn't wait for a whole fleet of dead endpoints.
-constexpr uint8_t kAttemptsMost = 3;
-
-bool mayTryAnother(const Failure& failure, uint8_t attempts, const upstream::ClusterState& cluster) {
-  const Reason reason = failure.reason;
-  const bool is_endpoints =
-      reason == Reason::kConnectRefused || reason == Reason::kConnectFailed || reason == Reason::kConnectTimeout;
-  return is_endpoints && attempts < kAttemptsMost && attempts < cluster.endpoints().size();
-}
 
 }  // namespace
 

@@ -24,7 +24,6 @@ Result<void> beginTunnel(Exchange& exchange) {
   http::Response response = exchange.response;
   const bool is_http2 = exchange.downstream->h2() != nullptr;
   response.status = is_http2 ? 200 : 101;
-  if (exchange.lease.h2()) response.phrase = http::phraseOf(101);
   const http::Headers& request = *exchange.request.headers;
   const std::string_view key = request.valueOf(http::HeaderId::kSecWebsocketKey);
   std::string accept;

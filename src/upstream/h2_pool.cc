@@ -46,7 +46,7 @@ void H2Connection::run() {
   }
   if (!session_.isIdle()) return;
   idle_since_ = pool_.loop_.now();
-  if (!mayOpen() && session_.activeStreams() == 0) {  // told to go away, or used up
+  if (!mayOpen()) {  // told to go away, or used up
     pool_.metrics_.upstream_retired.add();
     session_.end(http::H2Error::kNone);
     return pool_.drop(*this);
@@ -61,10 +61,6 @@ void H2Connection::onTime() {
   pool_.metrics_.upstream_retired.add();
   session_.end(http::H2Error::kNone);
   pool_.drop(*this);
-}
-
-H2Pool::~H2Pool() {
-  connections_.clear();
 }
 
 H2Connection* H2Pool::connectionWithRoom() {
@@ -85,12 +81,6 @@ void H2Pool::closeAll() {
 
 bool H2Pool::holds(const H2Connection& connection) const {
   return std::ranges::any_of(connections_, [&](const auto& known) { return known.get() == &connection; });
-}
-
-size_t H2Pool::streams() const {
-  size_t sum = 0;
-  for (const auto& connection : connections_) sum += connection->session_.activeStreams();
-  return sum;
 }
 
 void H2Pool::drop(H2Connection& connection) {

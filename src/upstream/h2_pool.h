@@ -27,7 +27,6 @@ class H2Connection final : http::H2Session::Owner, loop::Runnable, loop::Timer {
   ~H2Connection();
 
   http::H2Session& session() { return session_; }
-  net::Stream& transport() { return *transport_; }
   const tls::Facts* tls() const { return tls_; }
   bool mayOpen() const;
   // A stream for one exchange; null when it takes no more after all.
@@ -52,7 +51,6 @@ class H2Connection final : http::H2Session::Owner, loop::Runnable, loop::Timer {
 class H2Pool {
  public:
   H2Pool(loop::Loop& loop, observe::CoreMetrics& metrics) : loop_(loop), metrics_(metrics) {}
-  ~H2Pool();
 
   void setOptions(const model::PoolOptions& options) { options_ = options; }
   // A connection that takes another stream now; null when there is none.
@@ -78,9 +76,6 @@ class H2Pool {
    private:
     H2Pool& pool_;
   };
-
-  size_t connections() const { return connections_.size(); }
-  size_t streams() const;
 
  private:
   friend class H2Connection;
