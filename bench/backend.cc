@@ -18,6 +18,8 @@
 #include <string>
 #include <string_view>
 
+#include "loopback.h"
+
 namespace {
 
 struct Connection {
@@ -140,14 +142,8 @@ int main(int count, char** arguments) {
     std::fputs("usage: backend PORT\n", stderr);
     return 2;
   }
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-  const int one = 1;
-  setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(std::atoi(arguments[1])));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) || listen(listener, 4096)) {
+  const int listener = listenOn(arguments[1]);
+  if (listener < 0) {
     std::perror("backend: bind");
     return 1;
   }

@@ -20,6 +20,8 @@
 #include <string>
 #include <string_view>
 
+#include "loopback.h"
+
 namespace {
 
 constexpr size_t kLargestSend = 131'072;        // gathered before one send
@@ -170,19 +172,6 @@ void serve(Connection* connection, uint32_t events) {
   nghttp2_session_del(connection->session);
   close(connection->fd);
   delete connection;
-}
-
-int listenOn(const char* port) {
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-  if (listener < 0) return -1;
-  const int one = 1;
-  setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(std::atoi(port)));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) || listen(listener, 4096)) return -1;
-  return listener;
 }
 
 }  // namespace

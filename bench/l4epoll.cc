@@ -17,6 +17,8 @@
 #include <string>
 #include <vector>
 
+#include "loopback.h"
+
 namespace {
 
 // One side of a relayed connection. `out` holds what the other side sent and this socket didn't take.
@@ -122,14 +124,6 @@ void serve(Leg* leg, uint32_t events) {
   }
 }
 
-sockaddr_in loopback(const char* port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(std::atoi(port)));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
-}
-
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -137,12 +131,9 @@ int main(int count, char** arguments) {
     std::fputs("usage: l4epoll LISTEN_PORT UPSTREAM_PORT\n", stderr);
     return 2;
   }
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-  const int one = 1;
-  setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  const sockaddr_in address = loopback(arguments[1]);
+  const int listener = listenOn(arguments[1]);
   const sockaddr_in upstream = loopback(arguments[2]);
-  if (bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) || listen(listener, 4096)) {
+  if (listener < 0) {
     std::perror("l4epoll: bind");
     return 1;
   }

@@ -12,6 +12,17 @@ const model::Listener& Connection::settings() const {
   return *(*core_.snapshot())->listeners[origin_.listener->plan].source;
 }
 
+void Connection::beginRecord(observe::ExchangeRecord& record, const snapshot::Snapshot& snapshot,
+                             const snapshot::ListenerPlan& plan, Instant start,
+                             std::span<char, net::kPeerTextMax> remote) {
+  record.start = start;
+  record.start_wall_nanos = core_.wallNanos(start);
+  record.generation = snapshot.generation;
+  record.inbound = plan.source->direction == model::Direction::kInbound;
+  record.listener = listener().name;
+  record.remote = record.client = {remote.data(), net::printPeer(peer(), remote)};
+}
+
 Duration Connection::mayBeIdle() const {
   const model::Timeouts& timeouts = settings().timeouts;
   return requests_ ? timeouts.idle : timeouts.header;

@@ -45,6 +45,10 @@ class Connection {
   Instant idleSince() const { return idle_since_; }
   uint64_t requests() const { return requests_; }  // begun on it
 
+  // What a record says of the connection that it is about; its texts lie in `remote` and in the listener's state.
+  void beginRecord(observe::ExchangeRecord& record, const snapshot::Snapshot& snapshot,
+                   const snapshot::ListenerPlan& plan, Instant start, std::span<char, net::kPeerTextMax> remote);
+
   // The core's list of connections.
   Connection* next() const { return next_; }
   void linkBefore(Connection* first);

@@ -125,15 +125,9 @@ void Exchange::begin(uint64_t earlier_requests) {
            ->listeners[std::min<size_t>(downstream->connection().listener().plan, (*snapshot)->listeners.size() - 1)];
   series = &snapshot->series(*listener, nullptr, 0);
   record = {};
-  record.start = core.loop().readClock();
-  record.start_wall_nanos = core.wallNanos(record.start);
-  record.generation = (*snapshot)->generation;
-  record.inbound = listener->source->direction == model::Direction::kInbound;
-  record.listener = listener->source->name;
+  downstream->connection().beginRecord(record, **snapshot, *listener, core.loop().readClock(), remote_text_);
   record.scheme = downstream->connection().tls() ? "https" : "http";
   describeTls();
-  const size_t length = net::printPeer(downstream->connection().peer(), remote_text_);
-  record.remote = record.client = {remote_text_.data(), length};
   record.decide(Outcome::kReceived, listener->rule, static_cast<uint16_t>(std::min<uint64_t>(earlier_requests, 65535)),
                 record.start);
   const http::RawRequest& raw = rawRequest();
@@ -330,7 +324,7 @@ std::string Exchange::takePipelined() {
 }
 
 void Exchange::releaseSnapshot() {
-  std::string_view* const texts[] = {&record.route, &record.service, &record.listener};
+  std::string_view* const texts[] = {&record.route, &record.service};
   names_.clear();
   for (const std::string_view* text : texts) names_.append(*text);
   size_t at = 0;

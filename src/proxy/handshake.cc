@@ -53,12 +53,7 @@ void Handshake::fail(Failure failure) {
   const snapshot::ListenerPlan& plan = (*core_.snapshot())->listeners[listener().plan];
   std::array<char, net::kPeerTextMax> remote;
   observe::ExchangeRecord record{};
-  record.start = idleSince();
-  record.start_wall_nanos = core_.wallNanos(record.start);
-  record.generation = (*core_.snapshot())->generation;
-  record.inbound = plan.source->direction == model::Direction::kInbound;
-  record.listener = plan.source->name;
-  record.remote = record.client = {remote.data(), net::printPeer(peer(), remote)};
+  beginRecord(record, **core_.snapshot(), plan, idleSince(), remote);
   record.http_major = 0;
   record.server_name = stream_->facts().server_name;
   record.reason = failure.reason;

@@ -21,7 +21,7 @@ TcpConnection::TcpConnection(Core& core, Origin origin, const snapshot::TcpChain
       write_stall_(settings().timeouts.write_stall),
       service_(chain ? chain->source->tcp->cluster : std::string()),
       server_name_(std::move(server_name)) {
-  beginRecord(chain);
+  describe(chain);
   core_.metrics().tcp_active.add();
 }
 
@@ -29,17 +29,11 @@ TcpConnection::~TcpConnection() {
   core_.metrics().tcp_active.sub();
 }
 
-void TcpConnection::beginRecord(const snapshot::TcpChain* chain) {
+void TcpConnection::describe(const snapshot::TcpChain* chain) {
   const snapshot::ListenerPlan& plan = (*snapshot_)->listeners[listener().plan];
-  const bool inbound = plan.source->direction == model::Direction::kInbound;
-  record_.start = core_.loop().readClock();
-  record_.start_wall_nanos = core_.wallNanos(record_.start);
-  record_.generation = (*snapshot_)->generation;
-  record_.inbound = inbound;
+  Connection::beginRecord(record_, **snapshot_, plan, core_.loop().readClock(), remote_text_);
   record_.http_major = 0;
   record_.http_minor = 0;
-  record_.listener = listener().name;
-  record_.remote = record_.client = {remote_text_.data(), net::printPeer(peer(), remote_text_)};
   record_.service = service_;
   record_.server_name = server_name_;
   record_.decide(Outcome::kReceived, plan.rule, 0, record_.start);
@@ -49,8 +43,11 @@ void TcpConnection::beginRecord(const snapshot::TcpChain* chain) {
   } else {
     record_.decide(Outcome::kNoRouteMatched, {}, 0, record_.start);
   }
-  series_ = core_.metrics().tcp.seriesFor(
-      {inbound ? observe::Direction::kInbound : observe::Direction::kOutbound, record_.listener, {}, record_.service});
+  series_ =
+      core_.metrics().tcp.seriesFor({record_.inbound ? observe::Direction::kInbound : observe::Direction::kOutbound,
+                                     record_.listener,
+                                     {},
+                                     record_.service});
 }
 
 void TcpConnection::start() {

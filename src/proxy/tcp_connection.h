@@ -30,7 +30,7 @@ class TcpConnection final : public Connection, loop::Runnable, loop::TaskOwner, 
   void run() override;  // the task ended, or something happened to the client that nobody waits for
   void onTaskEnd() override { core_.loop().post(*this); }
   void onTime() override;  // silent for too long
-  void beginRecord(const snapshot::TcpChain* chain);
+  void describe(const snapshot::TcpChain* chain);
   loop::Task<void> serve();
   loop::Task<void> connect();
   loop::Task<void> relay();

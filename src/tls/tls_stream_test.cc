@@ -7,7 +7,7 @@
 namespace remora::tls {
 namespace {
 
-using namespace std::string_view_literals;
+using std::string_view_literals::operator""sv;
 using net::IoResult;
 
 using TlsStreamTest = TlsWorld;

@@ -1,0 +1,24 @@
+#include "tls/digest.h"
+
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+
+#include <array>
+
+namespace remora::tls {
+
+std::string base64(std::span<const uint8_t> bytes) {
+  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');  // the library ends it with a NUL
+  const int length =
+      EVP_EncodeBlock(reinterpret_cast<uint8_t*>(out.data()), bytes.data(), static_cast<int>(bytes.size()));
+  out.resize(static_cast<size_t>(length));
+  return out;
+}
+
+std::string sha1Base64(std::string_view text) {
+  std::array<uint8_t, SHA_DIGEST_LENGTH> digest;
+  SHA1(reinterpret_cast<const uint8_t*>(text.data()), text.size(), digest.data());
+  return base64(digest);
+}
+
+}  // namespace remora::tls
