@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "admin/words.h"
-#include "http/h1_body.h"
+#include "http/message_body.h"
 #include "http/message_writer.h"
 
 namespace remora::admin {
@@ -173,8 +173,8 @@ loop::Task<std::optional<std::string>> Session::readBody(const http::Request& re
   if (request.body.length > limits_.body_bytes) co_return std::optional<std::string>();
   if (request.expects_continue) co_await sendAll("HTTP/1.1 100 Continue\r\n\r\n", {});
   const auto scratch = std::make_unique<std::array<char, kReadBytes>>();
-  http::H1Body body(request.body, {}, *stream_, *scratch,
-                    {Reason::kBadChunk, Reason::kClientGone, Reason::kClientReset});
+  http::MessageBody body(request.body, {}, *stream_, *scratch,
+                         {Reason::kBadChunk, Reason::kClientGone, Reason::kClientReset});
   const size_t used = co_await body.begin(std::span(buffer_).subspan(next_at_));
   const net::Patience patience{.overall = Deadline::after(loop_.now(), limits_.body),
                                .overdue = Failure{Reason::kRequestStalled}};

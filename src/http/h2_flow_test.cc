@@ -1,8 +1,8 @@
 // Windows, bounds on what is unsent, and streams as net::Stream.
 #include <gtest/gtest.h>
 
-#include "http/h1_body.h"
 #include "http/h2_test_peers.h"
+#include "http/message_body.h"
 
 namespace remora::http {
 namespace {
@@ -199,7 +199,7 @@ TEST(H2Flow, AWatcherHearsOfAReset) {
   EXPECT_EQ(watcher.heard, 1);
 }
 
-std::string pullAll(H1Body& body, net::Stream& stream) {
+std::string pullAll(MessageBody& body, net::Stream& stream) {
   std::string text;
   for (;;) {
     const Result<Pull> pull = body.pull();
@@ -215,8 +215,8 @@ TEST(H2Body, IsEverythingUntilTheStreamsEndWithItsTrailers) {
   auto stream = pair.ask(kPost, End::kMore);
   H2Stream& asked = pair.asked();
   std::array<char, 4096> scratch;
-  H1Body body({Framing::kStream, 6, true}, {}, asked, scratch,
-              {Reason::kBadChunk, Reason::kClientGone, Reason::kClientReset}, &asked.trailers());
+  MessageBody body({Framing::kStream, 6, true}, {}, asked, scratch,
+                   {Reason::kBadChunk, Reason::kClientGone, Reason::kClientReset}, &asked.trailers());
   EXPECT_EQ(pullAll(body, asked), ".");
   writeText(*stream, "abc");
   pair.loop.settle();
@@ -240,8 +240,8 @@ TEST(H2Body, AResetIsNoEnd) {
   auto stream = pair.ask(kPost, End::kMore);
   H2Stream& asked = pair.asked();
   std::array<char, 4096> scratch;
-  H1Body body({Framing::kStream, 0, false}, {}, asked, scratch,
-              {Reason::kBadChunk, Reason::kClientGone, Reason::kClientReset}, &asked.trailers());
+  MessageBody body({Framing::kStream, 0, false}, {}, asked, scratch,
+                   {Reason::kBadChunk, Reason::kClientGone, Reason::kClientReset}, &asked.trailers());
   writeText(*stream, "abc");
   pair.loop.settle();
   EXPECT_EQ(pullAll(body, asked), "abc.");

@@ -91,7 +91,8 @@ Result<Request> validateH2Request(const RawRequest& raw, const RequestPolicy& po
   request.target = raw.target;
   request.major = raw.major;
   request.minor = raw.minor;
-  if (raw.method.empty() || raw.method.size() > kMethodBytesMost || !std::ranges::all_of(raw.method, ascii::isTokenChar))
+  if (raw.method.empty() || raw.method.size() > kMethodBytesMost ||
+      !std::ranges::all_of(raw.method, ascii::isTokenChar))
     return fail(Reason::kBadRequestLine);
   if (!areFieldsRight(raw.headers)) return fail(Reason::kBadHeader);
   const Field* const expect = raw.headers.find(Id::kExpect);

@@ -167,7 +167,7 @@ Result<void> Exchange::checkRequest() {
   describeClient();
   http::H2Stream* const h2 = downstream->h2();
   request_body.emplace(request.body, bodyLimits(), downstream->stream(), core.scratch(),
-                       http::H1Body::Names{Reason::kBadChunk, Reason::kClientGone, Reason::kClientReset},
+                       http::MessageBody::Names{Reason::kBadChunk, Reason::kClientGone, Reason::kClientReset},
                        h2 ? &h2->trailers() : nullptr);
   const Result<size_t> used = request_body->begin({buffer_.get() + head_length_, filled_ - head_length_});
   if (!used) return refuse(used.error());

@@ -9,8 +9,8 @@
 #include <string>
 #include <utility>
 
-#include "http/h1_body.h"
 #include "http/h1_parser.h"
+#include "http/message_body.h"
 #include "http/message_writer.h"
 #include "loop/task_scope.h"
 #include "net/address.h"
@@ -97,7 +97,7 @@ class Exchange {
   const snapshot::ListenerPlan* listener = nullptr;
   http::Request request;
   net::Peer client;  // as believed
-  std::optional<http::H1Body> request_body;
+  std::optional<http::MessageBody> request_body;
   observe::ExchangeRecord record;
   observe::RequestSeries* series = nullptr;
 
@@ -125,7 +125,7 @@ class Exchange {
   Instant sent_at{0};
 
   // relay(), reply()
-  std::optional<http::H1Body> response_body;
+  std::optional<http::MessageBody> response_body;
   std::optional<http::MessageWriter> answer;
   bool head_sent = false;
   bool is_tunnel = false;

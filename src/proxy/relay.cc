@@ -71,7 +71,7 @@ void settleLease(Exchange& exchange, bool has_surplus) {
 
 }  // namespace
 
-Result<Moved> relayWhatIsThere(http::H1Body& from, http::MessageWriter& to) {
+Result<Moved> relayWhatIsThere(http::MessageBody& from, http::MessageWriter& to) {
   constexpr int kPiecesAtOnce = 16;
   for (int pieces = 0; pieces < kPiecesAtOnce; ++pieces) {
     const Result<http::Pull> pull = from.pull();
@@ -92,7 +92,7 @@ Result<Moved> relayWhatIsThere(http::H1Body& from, http::MessageWriter& to) {
   return Moved::kEnoughForNow;
 }
 
-loop::Task<void> relayBody(http::H1Body& from, http::MessageWriter& to, RelayTerms terms) {
+loop::Task<void> relayBody(http::MessageBody& from, http::MessageWriter& to, RelayTerms terms) {
   loop::Loop& loop = from.stream().loop();
   for (;;) {
     if (!to.isDrained()) {
@@ -121,7 +121,7 @@ loop::Task<void> relayResponse(Exchange& exchange) {
   http::H2Stream* const h2 = exchange.lease.h2();
   exchange.response_body.emplace(
       response.body, exchange.bodyLimits(), upstream, exchange.core.scratch(),
-      http::H1Body::Names{Reason::kBadResponse, Reason::kResponseTruncated, Reason::kResponseTruncated},
+      http::MessageBody::Names{Reason::kBadResponse, Reason::kResponseTruncated, Reason::kResponseTruncated},
       h2 ? &h2->trailers() : nullptr);
   // Before the head goes out: a body that is malformed from its first byte is still a clean 502.
   const Result<size_t> used = exchange.response_body->begin(exchange.response_rest);

@@ -2,7 +2,7 @@
 // and both directions: not pulling is back-pressure. Belongs to one core.
 #pragma once
 
-#include "http/h1_body.h"
+#include "http/message_body.h"
 #include "http/message_writer.h"
 #include "loop/task.h"
 #include "net/stream.h"
@@ -24,10 +24,10 @@ enum class Moved : uint8_t {
 };
 
 // Moves what can be moved without waiting.
-Result<Moved> relayWhatIsThere(http::H1Body& from, http::MessageWriter& to);
+Result<Moved> relayWhatIsThere(http::MessageBody& from, http::MessageWriter& to);
 
 // Until the body's end is with the kernel. What was begun on `to` goes out at the latest when `from` makes it wait.
-loop::Task<void> relayBody(http::H1Body& from, http::MessageWriter& to, RelayTerms terms);
+loop::Task<void> relayBody(http::MessageBody& from, http::MessageWriter& to, RelayTerms terms);
 
 // exchange.response to the client; gives the upstream connection back when that may be used again.
 loop::Task<void> relayResponse(Exchange& exchange);

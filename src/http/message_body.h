@@ -18,7 +18,7 @@ struct Pull {
   std::span<const char> data;
 };
 
-class H1Body {
+class MessageBody {
  public:
   // How failures of this side are named.
   struct Names {
@@ -28,8 +28,8 @@ class H1Body {
   };
   // `scratch` is shared by the core: data in it holds only until the next wait. `trailers`: where those of an HTTP/2
   // stream are found after its end (Framing::kStream).
-  H1Body(BodyPlan plan, BodyLimits limits, net::Stream& stream, std::span<char> scratch, Names names,
-         const Headers* trailers = nullptr);
+  MessageBody(BodyPlan plan, BodyLimits limits, net::Stream& stream, std::span<char> scratch, Names names,
+              const Headers* trailers = nullptr);
 
   // Decodes what came with the head, and moves the payload together in place; returns how many of these bytes belong to
   // the body.

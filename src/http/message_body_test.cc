@@ -1,4 +1,4 @@
-#include "http/h1_body.h"
+#include "http/message_body.h"
 
 #include <gtest/gtest.h>
 
@@ -10,14 +10,14 @@
 namespace remora::http {
 namespace {
 
-class H1BodyTest : public testing::Test {
+class MessageBodyTest : public testing::Test {
  protected:
-  H1BodyTest() { std::tie(near_, far_) = net::MemoryStream::pair(loop_); }
+  MessageBodyTest() { std::tie(near_, far_) = net::MemoryStream::pair(loop_); }
 
-  H1Body& make(BodyPlan plan, std::string_view first = {}) {
+  MessageBody& make(BodyPlan plan, std::string_view first = {}) {
     first_.assign(first);
     body_.emplace(plan, BodyLimits{}, *near_, scratch_,
-                  H1Body::Names{Reason::kBadChunk, Reason::kClientGone, Reason::kClientReset});
+                  MessageBody::Names{Reason::kBadChunk, Reason::kClientGone, Reason::kClientReset});
     const Result<size_t> used = body_->begin(first_);
     EXPECT_TRUE(used);
     used_ = used.value_or(0);
@@ -40,18 +40,18 @@ class H1BodyTest : public testing::Test {
   std::unique_ptr<net::MemoryStream> far_;
   std::string first_;
   std::array<char, 64> scratch_;
-  std::optional<H1Body> body_;
+  std::optional<MessageBody> body_;
   size_t used_ = 0;
 };
 
-TEST_F(H1BodyTest, NoBodyIsAtItsEnd) {
+TEST_F(MessageBodyTest, NoBodyIsAtItsEnd) {
   EXPECT_TRUE(make({Framing::kNone, 0}, "GET /").isEnded());
   EXPECT_EQ(used_, 0u);
   EXPECT_EQ(pullAll(), "$");
 }
 
-TEST_F(H1BodyTest, ALengthIsTakenFromTheHeadsRestAndTheStream) {
-  H1Body& body = make({Framing::kLength, 10}, "abc");
+TEST_F(MessageBodyTest, ALengthIsTakenFromTheHeadsRestAndTheStream) {
+  MessageBody& body = make({Framing::kLength, 10}, "abc");
   EXPECT_EQ(body.remaining(), 7u);
   EXPECT_EQ(pullAll(), "abc.");
   far_->put("defghijGET /");
@@ -61,7 +61,7 @@ TEST_F(H1BodyTest, ALengthIsTakenFromTheHeadsRestAndTheStream) {
   EXPECT_TRUE(body.isEnded());
 }
 
-TEST_F(H1BodyTest, ChunksAreJoinedAndWhatFollowsIsLeft) {
+TEST_F(MessageBodyTest, ChunksAreJoinedAndWhatFollowsIsLeft) {
   make({Framing::kChunked, 0}, "3\r\nabc\r\n2\r\nd");
   EXPECT_EQ(pullAll(), "abcd.");
   far_->put("e\r\n0\r\nA: b\r\n\r\nGET /");
@@ -70,7 +70,7 @@ TEST_F(H1BodyTest, ChunksAreJoinedAndWhatFollowsIsLeft) {
   EXPECT_EQ(body_->trailers().size(), 1u);
 }
 
-TEST_F(H1BodyTest, AllOfItMayComeWithTheHead) {
+TEST_F(MessageBodyTest, AllOfItMayComeWithTheHead) {
   make({Framing::kChunked, 0}, "3\r\nabc\r\n0\r\n\r\nGET /");
   EXPECT_EQ(used_, 13u);
   EXPECT_FALSE(body_->isEnded());  // not pulled yet
@@ -78,7 +78,7 @@ TEST_F(H1BodyTest, AllOfItMayComeWithTheHead) {
   EXPECT_TRUE(body_->isEnded());
 }
 
-TEST_F(H1BodyTest, EndsAndFailuresHaveTheirNames) {
+TEST_F(MessageBodyTest, EndsAndFailuresHaveTheirNames) {
   make({Framing::kLength, 5}, "ab");
   far_->shutdownWrite();
   EXPECT_EQ(pullAll(), "abclient_gone");
@@ -100,8 +100,8 @@ TEST_F(H1BodyTest, EndsAndFailuresHaveTheirNames) {
   EXPECT_EQ(pullAll(), "client_reset");
 }
 
-TEST_F(H1BodyTest, WhatIsKeptCanBePulledAgain) {
-  H1Body& body = make({Framing::kLength, 9}, "abc");
+TEST_F(MessageBodyTest, WhatIsKeptCanBePulledAgain) {
+  MessageBody& body = make({Framing::kLength, 9}, "abc");
   body.keepForReplay(100);
   EXPECT_EQ(pullAll(), "abc.");
   far_->put("def");
@@ -119,8 +119,8 @@ TEST_F(H1BodyTest, WhatIsKeptCanBePulledAgain) {
   EXPECT_EQ(body.received(), 9u);
 }
 
-TEST_F(H1BodyTest, PastItsBoundNothingCanBePulledAgain) {
-  H1Body& body = make({Framing::kLength, 9}, "abc");
+TEST_F(MessageBodyTest, PastItsBoundNothingCanBePulledAgain) {
+  MessageBody& body = make({Framing::kLength, 9}, "abc");
   body.keepForReplay(4);
   EXPECT_EQ(pullAll(), "abc.");
   EXPECT_TRUE(body.rewind());  // so far all is there
@@ -132,8 +132,8 @@ TEST_F(H1BodyTest, PastItsBoundNothingCanBePulledAgain) {
   EXPECT_EQ(pullAll(), "i$");
 }
 
-TEST_F(H1BodyTest, WithoutKeepingOnlyTheHeadsRestCanBePulledAgain) {
-  H1Body& body = make({Framing::kLength, 6}, "abc");
+TEST_F(MessageBodyTest, WithoutKeepingOnlyTheHeadsRestCanBePulledAgain) {
+  MessageBody& body = make({Framing::kLength, 6}, "abc");
   EXPECT_EQ(pullAll(), "abc.");
   EXPECT_TRUE(body.rewind());
   EXPECT_EQ(pullAll(), "abc.");
@@ -143,8 +143,8 @@ TEST_F(H1BodyTest, WithoutKeepingOnlyTheHeadsRestCanBePulledAgain) {
 }
 
 // Nothing may be lost when keeping ends while a replay is under way.
-TEST_F(H1BodyTest, WhatIsLeftOfAReplayIsStillPulledAfterKeepingEnded) {
-  H1Body& body = make({Framing::kLength, 9}, "abc");
+TEST_F(MessageBodyTest, WhatIsLeftOfAReplayIsStillPulledAfterKeepingEnded) {
+  MessageBody& body = make({Framing::kLength, 9}, "abc");
   body.keepForReplay(100);
   EXPECT_EQ(pullAll(), "abc.");
   far_->put("defghi");

@@ -1,11 +1,11 @@
-#include "http/h1_body.h"
+#include "http/message_body.h"
 
 #include <utility>
 
 namespace remora::http {
 
-H1Body::H1Body(BodyPlan plan, BodyLimits limits, net::Stream& stream, std::span<char> scratch, Names names,
-               const Headers* trailers)
+MessageBody::MessageBody(BodyPlan plan, BodyLimits limits, net::Stream& stream, std::span<char> scratch, Names names,
+                         const Headers* trailers)
     : stream_(stream),
       scratch_(scratch),
       names_(names),
@@ -13,14 +13,14 @@ H1Body::H1Body(BodyPlan plan, BodyLimits limits, net::Stream& stream, std::span<
       trailers_(plan.framing == Framing::kStream ? trailers : nullptr),
       is_stream_(plan.framing == Framing::kStream) {}
 
-Result<size_t> H1Body::begin(std::span<char> first) {
+Result<size_t> MessageBody::begin(std::span<char> first) {
   const Result<BodyDecoder::Step> step = decoder_.decode(first);
   if (!step) return fail(step.error().reason == Reason::kBadTrailer ? Reason::kBadTrailer : names_.malformed);
   first_ = first.first(step->payload);
   return step->consumed;
 }
 
-Result<Pull> H1Body::pull() {
+Result<Pull> MessageBody::pull() {
   const auto stateNow = [this] { return decoder_.isEnded() ? Pull::State::kLast : Pull::State::kMore; };
   if (at_ < first_.size()) {
     const std::span<const char> data = first_.subspan(std::exchange(at_, first_.size()));
@@ -66,7 +66,7 @@ Result<Pull> H1Body::pull() {
 }
 
 // What an HTTP/2 stream has by now, and its end with the last of it, so that it can be passed on in one frame.
-net::IoResult H1Body::readStream(bool& at_end) {
+net::IoResult MessageBody::readStream(bool& at_end) {
   net::IoResult read = stream_.read(scratch_);
   while (!read.error && read.bytes > 0 && read.bytes < scratch_.size() && stream_.mayRead()) {
     const net::IoResult more = stream_.read(scratch_.subspan(read.bytes));
@@ -77,12 +77,12 @@ net::IoResult H1Body::readStream(bool& at_end) {
   return read;
 }
 
-void H1Body::keepForReplay(size_t most) {
+void MessageBody::keepForReplay(size_t most) {
   if (!overflowed_) keeps_ = true;
   keep_most_ = most;
 }
 
-bool H1Body::rewind() {
+bool MessageBody::rewind() {
   const bool pulled_more = received_ > first_.size();
   if (pulled_more && (!keeps_ || overflowed_)) return false;
   at_ = kept_at_ = 0;
@@ -90,7 +90,7 @@ bool H1Body::rewind() {
   return true;
 }
 
-void H1Body::dropReplay() {
+void MessageBody::dropReplay() {
   keeps_ = false;
   if (kept_at_ < kept_.size()) return;
   kept_ = {};
