@@ -1,316 +1,463 @@
+// What comes. What goes is in h2_codec_send.cc.
 #include "http/h2_codec.h"
 
-#include <nghttp2/nghttp2.h>
-
 #include <algorithm>
-#include <array>
-
-#include "base/check.h"
+#include <vector>
 
 namespace remora::http {
-
-// The library's own type, under a name that the header can declare.
-struct H2Codec::Native : nghttp2_nv {};
-
 namespace {
 
-// A head that may be forwarded has its bounds elsewhere; the library's own (64 KiB) is too near to them.
-constexpr size_t kSentHeadMost = 1 << 20;
+using h2::readId;
+using h2::readNumber;
 
-std::string_view textOf(const uint8_t* bytes, size_t length) {
-  return {reinterpret_cast<const char*>(bytes), length};
+// A peer has eight things to set, and no reason to say them over and over in one frame.
+constexpr size_t kSettingsMost = 32;
+constexpr size_t kSettingBytes = 6;
+
+// Kept between frames; a longer one was an exception.
+constexpr size_t kHeldKept = 1 << 10;
+
+void forget(std::string& text) {
+  if (text.capacity() > kHeldKept) text = {};
+  text.clear();
 }
 
-uint8_t* bytesOf(std::string_view text) {
-  return reinterpret_cast<uint8_t*>(const_cast<char*>(text.data()));
-}
-
-H2Stream* streamOf(nghttp2_session* session, int32_t id) {
-  return id ? static_cast<H2Stream*>(nghttp2_session_get_stream_user_data(session, id)) : nullptr;
-}
-
-End endOf(const nghttp2_frame_hd& head) {
-  return head.flags & NGHTTP2_FLAG_END_STREAM ? End::kLast : End::kMore;
-}
-
-H2Frame typeOf(uint8_t type) {
-  return static_cast<H2Frame>(type);
+bool isKnown(H2Frame type) {
+  return type <= H2Frame::kContinuation;
 }
 
 }  // namespace
 
-struct H2CodecCallbacks {
-  static H2Codec& codec(void* user) { return *static_cast<H2Codec*>(user); }
-  static H2Codec::Events& events(void* user) { return codec(user).events_; }
-
-  static int onBeginFrame(nghttp2_session*, const nghttp2_frame_hd* head, void* user) {
-    events(user).onFrame(typeOf(head->type), head->stream_id);
-    return 0;
-  }
-
-  static int onBeginHeaders(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
-    const int32_t id = frame->hd.stream_id;
-    if (frame->hd.type != NGHTTP2_HEADERS) return 0;
-    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-      H2Stream* const stream = events(user).onRequestBegin(id);
-      if (stream) {
-        nghttp2_session_set_stream_user_data(session, id, stream);
-      } else {
-        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
-      }
-    } else if (H2Stream* const stream = streamOf(session, id)) {
-      events(user).onHeadBegin(*stream);
-    }
-    return 0;
-  }
-
-  static int onHeader(nghttp2_session* session, const nghttp2_frame* frame, const uint8_t* name, size_t name_bytes,
-                      const uint8_t* value, size_t value_bytes, uint8_t, void* user) {
-    H2Stream* const stream = streamOf(session, frame->hd.stream_id);
-    if (!stream) return 0;
-    const bool goes_on = events(user).onField(*stream, textOf(name, name_bytes), textOf(value, value_bytes));
-    return goes_on ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-  }
-
-  // Otherwise the library would leave the field out and go on, and two readers would see two heads.
-  static int onInvalidHeader(nghttp2_session*, const nghttp2_frame*, const uint8_t*, size_t, const uint8_t*, size_t,
-                             uint8_t, void*) {
-    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-  }
-
-  static int onFrame(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
-    H2Stream* const stream = streamOf(session, frame->hd.stream_id);
-    switch (frame->hd.type) {
-      case NGHTTP2_HEADERS:
-        if (stream) events(user).onHeadEnd(*stream, endOf(frame->hd));
-        break;
-      case NGHTTP2_DATA:
-        events(user).onDataFrame(stream, frame->hd.length - frame->data.padlen, endOf(frame->hd));
-        break;
-      case NGHTTP2_RST_STREAM:
-        events(user).onReset(stream);
-        break;
-      case NGHTTP2_SETTINGS:
-        frame->hd.flags& NGHTTP2_FLAG_ACK ? events(user).onSettingsAnswer() : events(user).onSettings();
-        break;
-      case NGHTTP2_PING:
-        if (frame->hd.flags & NGHTTP2_FLAG_ACK) events(user).onPingAnswer();
-        break;
-      case NGHTTP2_GOAWAY:
-        events(user).onGoAway();
-        break;
-      default:
-        break;
-    }
-    return 0;
-  }
-
-  static int onData(nghttp2_session* session, uint8_t, int32_t id, const uint8_t* data, size_t bytes, void* user) {
-    events(user).onData(streamOf(session, id), id, textOf(data, bytes));
-    return 0;
-  }
-
-  static int onClose(nghttp2_session* session, int32_t id, uint32_t code, void* user) {
-    events(user).onClosed(streamOf(session, id), code);
-    return 0;
-  }
-
-  static int onSent(nghttp2_session*, const nghttp2_frame* frame, void* user) {
-    const uint32_t code = frame->hd.type == NGHTTP2_RST_STREAM ? frame->rst_stream.error_code
-                          : frame->hd.type == NGHTTP2_GOAWAY   ? frame->goaway.error_code
-                                                               : 0;
-    events(user).onSent(typeOf(frame->hd.type), frame->hd.stream_id, frame->hd.length, code);
-    return 0;
-  }
-
-  static int onNotSent(nghttp2_session* session, const nghttp2_frame* frame, int, void* user) {
-    // A stream that its request didn't open is closed already, and the peer has never heard of it.
-    if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat == NGHTTP2_HCAT_REQUEST) return 0;
-    events(user).onHeadNotSent(streamOf(session, frame->hd.stream_id));
-    return 0;
-  }
-
-  static ssize_t takeData(nghttp2_session* session, int32_t id, uint8_t*, size_t most, uint32_t* flags,
-                          nghttp2_data_source*, void* user) {
-    const H2Codec::Grant grant = events(user).takeData(streamOf(session, id), most);
-    if (!grant.is_given) return NGHTTP2_ERR_DEFERRED;
-    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (grant.end == End::kLast) *flags |= NGHTTP2_DATA_FLAG_EOF;
-    return static_cast<ssize_t>(grant.bytes);
-  }
-
-  static int putData(nghttp2_session* session, nghttp2_frame* frame, const uint8_t* head, size_t bytes,
-                     nghttp2_data_source*, void* user) {
-    constexpr size_t kFrameHead = 9;
-    const int32_t id = frame->hd.stream_id;
-    events(user).putData(streamOf(session, id), id, textOf(head, kFrameHead), bytes);
-    return 0;
-  }
-
-  static nghttp2_session_callbacks* make() {
-    nghttp2_session_callbacks* callbacks = nullptr;
-    check(nghttp2_session_callbacks_new(&callbacks) == 0, "memory for the callbacks of HTTP/2");
-    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, onBeginFrame);
-    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, onBeginHeaders);
-    nghttp2_session_callbacks_set_on_header_callback(callbacks, onHeader);
-    nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, onInvalidHeader);
-    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, onFrame);
-    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, onData);
-    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, onClose);
-    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, onSent);
-    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, onNotSent);
-    nghttp2_session_callbacks_set_send_data_callback(callbacks, putData);
-    return callbacks;
-  }
-};
-
-H2Codec::H2Codec(Role role, const Settings& settings, Events& events) : events_(events), role_(role) {
-  nghttp2_session_callbacks* const callbacks = H2CodecCallbacks::make();
-  nghttp2_option* option = nullptr;
-  check(nghttp2_option_new(&option) == 0, "memory for the options of HTTP/2");
-  nghttp2_option_set_no_auto_window_update(option, 1);  // credit is given when a body is read, not when it arrives
-  // Closed streams stay known, up to the number that may be open: else the library skips what a peer sends on them,
-  // where RFC 9113 section 5.1 wants an error (h2spec). That costs a busy connection up to 25 KB.
-  nghttp2_option_set_max_send_header_block_length(option, kSentHeadMost);
-  nghttp2_option_set_max_continuations(option, settings.continuations);
-  // The session counts resets itself, of both roles and with streams that ended well.
-  nghttp2_option_set_stream_reset_rate_limit(option, UINT32_MAX, UINT32_MAX);
-  const int made = role == Role::kServer ? nghttp2_session_server_new2(&session_, callbacks, this, option)
-                                         : nghttp2_session_client_new2(&session_, callbacks, this, option);
-  nghttp2_option_del(option);
-  nghttp2_session_callbacks_del(callbacks);
-  check(made == 0, "memory for a session of HTTP/2");
-
-  // Priorities of RFC 7540 aren't declined: the library would then let a stream depend on itself, and not keeping them
-  // saves only 2 % of an exchange (h2_session_bench, 2026-11).
-  std::array<nghttp2_settings_entry, 4> entries{{
-      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, settings.stream_window},
-      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, settings.header_list_bytes},
-      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, settings.streams},
-      {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},  // RFC 8441
-  }};
-  size_t count = entries.size();
-  if (role == Role::kClient) {
-    entries[2] = {NGHTTP2_SETTINGS_ENABLE_PUSH, 0};
-    count = 3;
-  }
-  check(nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, entries.data(), count) == 0, "SETTINGS are valid");
-  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
-                                        static_cast<int32_t>(settings.connection_window));
-}
-
-H2Codec::~H2Codec() {
-  nghttp2_session_del(session_);
-}
-
 H2Codec::Fed H2Codec::feed(std::string_view bytes) {
-  const ssize_t used = nghttp2_session_mem_recv(session_, bytesOf(bytes), bytes.size());
-  if (used >= 0) return Fed::kWell;
-  return used == NGHTTP2_ERR_FLOODED || used == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS ? Fed::kFlood : Fed::kBadPeer;
-}
-
-bool H2Codec::drain(std::string& out) {
-  for (;;) {
-    const uint8_t* data = nullptr;
-    const ssize_t bytes = nghttp2_session_mem_send(session_, &data);
-    if (bytes < 0) return false;
-    if (bytes == 0) return true;
-    out.append(textOf(data, static_cast<size_t>(bytes)));
+  while (!bytes.empty() && !terminated_) {
+    bool goes_on = true;
+    switch (stage_) {
+      case Stage::kPreface:
+        goes_on = takePreface(bytes);
+        break;
+      case Stage::kFrameHead:
+        goes_on = takeFrameHead(bytes);
+        break;
+      case Stage::kPayload:
+        goes_on = takePayload(bytes);
+        break;
+      case Stage::kDataPadLength:
+        goes_on = takePadLength(bytes);
+        break;
+      case Stage::kData:
+        takeData(bytes);
+        break;
+    }
+    if (!goes_on) return flooded_ ? Fed::kFlood : Fed::kBadPeer;
   }
+  return Fed::kWell;
 }
 
-void H2Codec::fill(std::span<const HeadField> fields) {
-  fields_.clear();
-  for (const HeadField& field : fields) {
-    uint8_t flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
-    if (field.is_secret) flags |= NGHTTP2_NV_FLAG_NO_INDEX;
-    fields_.push_back({{bytesOf(field.name), bytesOf(field.value), field.name.size(), field.value.size(), flags}});
+bool H2Codec::fail(H2Error code) {
+  terminate(code);
+  return false;
+}
+
+bool H2Codec::takePreface(std::string_view& bytes) {
+  const size_t count = std::min(bytes.size(), h2::kPreface.size() - held_.size());
+  if (bytes.substr(0, count) != h2::kPreface.substr(held_.size(), count)) return fail(H2Error::kProtocol);
+  held_.append(bytes.substr(0, count));
+  bytes.remove_prefix(count);
+  if (held_.size() == h2::kPreface.size()) {
+    held_.clear();
+    stage_ = Stage::kFrameHead;
   }
-}
-
-bool H2Codec::submitHead(H2Stream& stream, int32_t& id, std::span<const HeadField> fields, End end) {
-  fill(fields);
-  const uint8_t flags = end == End::kLast ? NGHTTP2_FLAG_END_STREAM : NGHTTP2_FLAG_NONE;
-  const int32_t made =
-      nghttp2_submit_headers(session_, flags, id ? id : -1, nullptr, fields_.data(), fields_.size(), &stream);
-  if (made < 0) return false;
-  if (id == 0) id = made;
   return true;
 }
 
-bool H2Codec::submitTrailers(int32_t id, std::span<const HeadField> fields) {
-  fill(fields);
-  return nghttp2_submit_trailer(session_, id, fields_.data(), fields_.size()) == 0;
+bool H2Codec::takeFrameHead(std::string_view& bytes) {
+  if (held_.empty() && bytes.size() >= h2::kFrameHeadBytes) {
+    frame_ = h2::readFrameHead(bytes);
+    bytes.remove_prefix(h2::kFrameHeadBytes);
+    return beginFrame();
+  }
+  const size_t count = std::min(bytes.size(), h2::kFrameHeadBytes - held_.size());
+  held_.append(bytes.substr(0, count));
+  bytes.remove_prefix(count);
+  if (held_.size() < h2::kFrameHeadBytes) return true;
+  frame_ = h2::readFrameHead(held_);
+  held_.clear();
+  return beginFrame();
 }
 
-bool H2Codec::submitData(int32_t id) {
-  const nghttp2_data_provider provider{{.ptr = nullptr}, H2CodecCallbacks::takeData};
-  return nghttp2_submit_data(session_, NGHTTP2_FLAG_END_STREAM, id, &provider) == 0;
+bool H2Codec::beginFrame() {
+  frame_left_ = frame_.length;
+  if (frame_.length > h2::kPayloadMost) return fail(H2Error::kFrameSize);
+  const bool is_settings = frame_.type == H2Frame::kSettings && !frame_.has(h2::kAck);
+  if (!heard_settings_ && !is_settings) return fail(H2Error::kProtocol);
+  const bool continues = frame_.type == H2Frame::kContinuation && frame_.id == block_id_;
+  if (in_block_ && !continues) return fail(H2Error::kProtocol);
+  if (isKnown(frame_.type)) events_.onFrame(frame_.type);
+  if (terminated_) return true;
+  if (frame_.type == H2Frame::kData) return beginData();
+  if (frame_.length == 0) return onPayload({});
+  stage_ = Stage::kPayload;
+  return true;
 }
 
-void H2Codec::resumeData(int32_t id) {
-  nghttp2_session_resume_data(session_, id);
+// In one piece where it came in one.
+bool H2Codec::takePayload(std::string_view& bytes) {
+  const std::string_view piece = bytes.substr(0, frame_left_);
+  bytes.remove_prefix(piece.size());
+  frame_left_ -= static_cast<uint32_t>(piece.size());
+  const bool is_whole = frame_left_ == 0;
+  if (is_whole) stage_ = Stage::kFrameHead;
+  if (!isKnown(frame_.type)) return true;  // RFC 9113 section 4.1: skipped
+  if (is_whole && held_.empty()) return onPayload(piece);
+  held_.append(piece);
+  if (!is_whole) return true;
+  const bool goes_on = onPayload(held_);
+  forget(held_);
+  return goes_on;
 }
 
-void H2Codec::reset(int32_t id, H2Error code) {
-  nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, static_cast<uint32_t>(code));
+bool H2Codec::onPayload(std::string_view payload) {
+  switch (frame_.type) {
+    case H2Frame::kHeaders:
+      return onHeaders(payload);
+    case H2Frame::kContinuation:
+      return onContinuation(payload);
+    case H2Frame::kPriority:
+      return onPriority(payload);
+    case H2Frame::kReset:
+      return onResetFrame(payload);
+    case H2Frame::kSettings:
+      return onSettingsFrame(payload);
+    case H2Frame::kPing:
+      return onPing(payload);
+    case H2Frame::kGoAway:
+      return onGoAwayFrame(payload);
+    case H2Frame::kWindowUpdate:
+      return onWindowUpdate(payload);
+    case H2Frame::kPushPromise:
+      return fail(H2Error::kProtocol);  // ours are not accepted, and a client has none to make
+    default:
+      return true;
+  }
 }
 
-void H2Codec::disown(int32_t id) {
-  nghttp2_session_set_stream_user_data(session_, id, nullptr);
+// --- streams ---------------------------------------------------------------------------------------------------------
+
+// Nobody has opened it yet.
+bool H2Codec::isIdle(int32_t id) const {
+  if (id % 2 == 0) return true;  // a server opens none
+  return role_ == Role::kServer ? id > last_request_ : id >= next_id_;
 }
 
-void H2Codec::consume(int32_t id, size_t bytes) {
-  nghttp2_session_consume(session_, id, bytes);
+// Of a message on a stream that isn't open: one that we have reset may be under way still. Everything else ends the
+// connection (sections 5.1 and 5.1.1).
+bool H2Codec::isForNobody(int32_t id) {
+  if (isIdle(id)) return fail(H2Error::kProtocol);
+  const bool was_reset = id <= forgotten_ || std::ranges::find(reset_lately_, id) != reset_lately_.end();
+  return was_reset || fail(H2Error::kStreamClosed);
 }
 
-void H2Codec::announceGoAway() {
-  if (role_ == Role::kClient) return;
-  nghttp2_submit_shutdown_notice(session_);
-  ping();
+// --- DATA ------------------------------------------------------------------------------------------------------------
+
+// The whole frame counts against the windows (section 6.9.1), before any of it is looked at.
+bool H2Codec::beginData() {
+  padding_ = 0;
+  data_account_ = accounts_.find(frame_.id);
+  if (!data_account_ && !isForNobody(frame_.id)) return false;
+  if (data_account_ && data_account_->has_received_end) return fail(H2Error::kStreamClosed);
+  const auto bytes = static_cast<int32_t>(frame_.length);
+  const auto exceeds = [bytes](int32_t window) { return bytes > 0 && bytes > window; };  // an empty one needs none
+  if (exceeds(may_receive_)) return fail(H2Error::kFlowControl);
+  may_receive_ -= bytes;
+  if (data_account_ && exceeds(data_account_->may_receive)) failStream(*data_account_, H2Error::kFlowControl);
+  if (data_account_) data_account_->may_receive -= bytes;
+  if (frame_.has(h2::kPadded)) {
+    if (frame_.length == 0) return fail(H2Error::kFrameSize);
+    stage_ = Stage::kDataPadLength;
+    return true;
+  }
+  if (frame_left_ == 0) {
+    endData();
+  } else {
+    stage_ = Stage::kData;
+  }
+  return true;
 }
 
-void H2Codec::sendGoAway() {
-  nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_),
-                        NGHTTP2_NO_ERROR, nullptr, 0);
+bool H2Codec::takePadLength(std::string_view& bytes) {
+  padding_ = static_cast<uint8_t>(bytes[0]);
+  bytes.remove_prefix(1);
+  --frame_left_;
+  if (padding_ > frame_left_) return fail(H2Error::kProtocol);
+  if (data_account_) {
+    consume(*data_account_, size_t{padding_} + 1);
+  } else {
+    creditConnection(size_t{padding_} + 1);
+  }
+  stage_ = Stage::kData;
+  if (frame_left_ == 0) endData();
+  return true;
 }
 
-void H2Codec::terminate(H2Error code) {
-  if (terminating_) return;
-  terminating_ = true;
-  nghttp2_session_terminate_session(session_, static_cast<uint32_t>(code));
+void H2Codec::takeData(std::string_view& bytes) {
+  const std::string_view piece = bytes.substr(0, frame_left_);
+  bytes.remove_prefix(piece.size());
+  const std::string_view data = piece.substr(0, frame_left_ - std::min(padding_, frame_left_));
+  frame_left_ -= static_cast<uint32_t>(piece.size());
+  if (!data.empty()) {
+    if (data_account_) {
+      events_.onData(*data_account_, data);
+    } else {
+      creditConnection(data.size());
+    }
+  }
+  if (frame_left_ == 0 && !terminated_) endData();
 }
 
-void H2Codec::ping() {
-  nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
+void H2Codec::endData() {
+  stage_ = Stage::kFrameHead;
+  const End end = frame_.has(h2::kEndStream) ? End::kLast : End::kMore;
+  H2Account* const account = data_account_;
+  const size_t pad_bytes = frame_.has(h2::kPadded) ? size_t{padding_} + 1 : 0;
+  if (account && end == End::kLast) account->has_received_end = true;
+  events_.onDataFrame(account, frame_.length - pad_bytes, end);
+  if (data_account_) endIfDone(*data_account_);
+  data_account_ = nullptr;
 }
 
-uint32_t H2Codec::peerStreamsMost() const {
-  return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+// --- heads -----------------------------------------------------------------------------------------------------------
+
+bool H2Codec::onHeaders(std::string_view payload) {
+  size_t padding = 0;
+  if (frame_.has(h2::kPadded)) {
+    if (payload.empty()) return fail(H2Error::kFrameSize);
+    padding = static_cast<uint8_t>(payload[0]);
+    payload.remove_prefix(1);
+  }
+  bool depends_on_itself = false;
+  if (frame_.has(h2::kHasPriority)) {
+    if (payload.size() < 5) return fail(H2Error::kFrameSize);
+    depends_on_itself = readId(payload, 0) == frame_.id;
+    payload.remove_prefix(5);
+  }
+  if (padding > payload.size()) return fail(H2Error::kProtocol);
+  payload.remove_suffix(padding);
+  in_block_ = true;
+  block_id_ = frame_.id;
+  block_end_ = frame_.has(h2::kEndStream) ? End::kLast : End::kMore;
+  continuations_ = 0;
+  decoder_.beginBlock();
+  block_account_ = accounts_.find(frame_.id);
+  if (block_account_) {
+    if (block_account_->has_received_end) return fail(H2Error::kStreamClosed);
+    if (depends_on_itself) {
+      failStream(*block_account_, H2Error::kProtocol);
+    } else {
+      events_.onHeadBegin(*block_account_);
+    }
+  } else if (role_ == Role::kServer && frame_.id > last_request_ && frame_.id % 2 == 1) {
+    openRequest(!depends_on_itself);
+  } else if (!isForNobody(frame_.id)) {
+    return false;
+  }
+  return terminated_ || onBlock(payload);
 }
 
-bool H2Codec::peerAllowsExtendedConnect() const {
-  return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
+// Section 5.1.2, and 6.8: those above the last one of a GOAWAY are ignored.
+void H2Codec::openRequest(bool is_fit) {
+  last_request_ = frame_.id;
+  if (sent_goaway_) return noteReset(frame_.id);
+  const bool has_room = is_fit && accounts_.size() < settings_.streams;
+  block_account_ = has_room ? events_.onRequestBegin(frame_.id) : nullptr;
+  if (block_account_) {
+    block_account_->id = frame_.id;
+    return open(*block_account_);
+  }
+  putReset(frame_.id, is_fit ? H2Error::kRefusedStream : H2Error::kProtocol);
+  events_.onFault();
 }
 
-bool H2Codec::hasStreamIds() const {
-  return nghttp2_session_get_next_stream_id(session_) <= INT32_MAX;
+bool H2Codec::onContinuation(std::string_view payload) {
+  if (!in_block_) return fail(H2Error::kProtocol);
+  if (++continuations_ > settings_.continuations) {
+    flooded_ = true;
+    return false;
+  }
+  return onBlock(payload);
 }
 
-bool H2Codec::knowsStream(int32_t id) const {
-  return nghttp2_session_find_stream(session_, id) != nullptr;
+bool H2Codec::onBlock(std::string_view fragment) {
+  if (!block_rest_.empty()) fragment = block_rest_.append(fragment);
+  HpackField field;
+  HpackDecoder::Step step;
+  while ((step = decoder_.next(fragment, field)) == HpackDecoder::Step::kField) {
+    if (block_account_ && !events_.onField(*block_account_, field)) block_account_ = nullptr;
+    if (terminated_) return true;
+  }
+  if (step == HpackDecoder::Step::kBroken) return fail(H2Error::kCompression);
+  if (!frame_.has(h2::kEndHeaders)) {
+    if (block_rest_.empty()) {
+      block_rest_ = fragment;
+    } else {
+      block_rest_.erase(0, block_rest_.size() - fragment.size());
+    }
+    return true;
+  }
+  if (!fragment.empty()) return fail(H2Error::kCompression);
+  forget(block_rest_);
+  in_block_ = false;
+  if (!block_account_) return true;
+  if (block_end_ == End::kLast) block_account_->has_received_end = true;
+  events_.onHeadEnd(*block_account_, block_end_);
+  if (block_account_) endIfDone(*block_account_);
+  block_account_ = nullptr;
+  return true;
 }
 
-bool H2Codec::hasPeerEnded(int32_t id) const {
-  return nghttp2_session_get_stream_remote_close(session_, id) != 0;
+// --- everything else -------------------------------------------------------------------------------------------------
+
+// Section 5.3: what they say is deprecated, and not followed.
+bool H2Codec::onPriority(std::string_view payload) {
+  if (frame_.id == 0) return fail(H2Error::kProtocol);
+  if (payload.size() != 5) return fail(H2Error::kFrameSize);
+  return readId(payload, 0) != frame_.id || fail(H2Error::kProtocol);
 }
 
-bool H2Codec::hasOutput() const {
-  return nghttp2_session_want_write(session_) != 0;
+bool H2Codec::onResetFrame(std::string_view payload) {
+  if (payload.size() != 4) return fail(H2Error::kFrameSize);
+  if (isIdle(frame_.id)) return fail(H2Error::kProtocol);
+  H2Account* const account = accounts_.find(frame_.id);
+  events_.onReset(account);
+  if (!account) return true;
+  close(*account);
+  events_.onClosed(*account, static_cast<H2Error>(readNumber(payload, 0)));
+  return true;
 }
 
-bool H2Codec::isFinished() const {
-  return nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0;
+bool H2Codec::onSettingsFrame(std::string_view payload) {
+  if (frame_.id != 0) return fail(H2Error::kProtocol);
+  if (frame_.has(h2::kAck)) {
+    if (!payload.empty()) return fail(H2Error::kFrameSize);
+    if (settings_answered_) return fail(H2Error::kProtocol);
+    settings_answered_ = true;
+    endFirstWindow();
+    events_.onSettingsAnswer();
+    return true;
+  }
+  if (payload.size() % kSettingBytes != 0) return fail(H2Error::kFrameSize);
+  if (payload.size() / kSettingBytes > kSettingsMost) {
+    flooded_ = true;
+    return false;
+  }
+  if (!heard_settings_) peer_streams_ = UINT32_MAX;  // unless it says otherwise
+  heard_settings_ = true;
+  const int32_t window_before = peer_window_;
+  for (size_t at = 0; at < payload.size(); at += kSettingBytes) {
+    const H2Error error = applySetting(static_cast<H2Setting>(readNumber(payload, at, 2)), readNumber(payload, at + 2));
+    if (error != H2Error::kNone) return fail(error);
+  }
+  if (!changeWindows(int64_t{peer_window_} - window_before)) return fail(H2Error::kFlowControl);
+  put(H2Frame::kSettings, h2::kAck, 0);
+  events_.onSettings();
+  if (peer_window_ > window_before) events_.onWindows();
+  return true;
+}
+
+H2Error H2Codec::applySetting(H2Setting id, uint32_t value) {
+  switch (id) {
+    case H2Setting::kHeaderTableSize:
+      encoder_.setPeerLimit(value);
+      break;
+    case H2Setting::kEnablePush:
+      if (value > (role_ == Role::kServer ? 1U : 0U)) return H2Error::kProtocol;
+      break;
+    case H2Setting::kMaxConcurrentStreams:
+      peer_streams_ = value;
+      break;
+    case H2Setting::kInitialWindowSize:
+      if (value > h2::kWindowMost) return H2Error::kFlowControl;
+      peer_window_ = static_cast<int32_t>(value);
+      break;
+    case H2Setting::kMaxFrameSize:
+      if (value < h2::kPayloadMost || value >= 1U << 24) return H2Error::kProtocol;
+      break;  // larger ones than the first aren't sent
+    case H2Setting::kEnableConnectProtocol:
+      if (value > 1 || (value == 0 && peer_connect_)) return H2Error::kProtocol;
+      peer_connect_ = value == 1;
+      break;
+    default:
+      break;
+  }
+  return H2Error::kNone;
+}
+
+// Section 6.9.2: of streams that are open already.
+bool H2Codec::changeWindows(int64_t by) {
+  bool is_well = true;
+  if (by == 0) return is_well;
+  accounts_.forEach([&](H2Account& account) {
+    const int64_t changed = account.may_send + by;
+    is_well = is_well && changed <= h2::kWindowMost;
+    account.may_send = static_cast<int32_t>(std::min<int64_t>(changed, h2::kWindowMost));
+  });
+  return is_well;
+}
+
+bool H2Codec::onPing(std::string_view payload) {
+  if (frame_.id != 0) return fail(H2Error::kProtocol);
+  if (payload.size() != 8) return fail(H2Error::kFrameSize);
+  if (frame_.has(h2::kAck)) {
+    events_.onPingAnswer();
+  } else {
+    put(H2Frame::kPing, h2::kAck, 0, payload);
+  }
+  return true;
+}
+
+bool H2Codec::onGoAwayFrame(std::string_view payload) {
+  if (frame_.id != 0) return fail(H2Error::kProtocol);
+  if (payload.size() < 8) return fail(H2Error::kFrameSize);
+  const int32_t last = readId(payload, 0);
+  if (last > last_allowed_) return fail(H2Error::kProtocol);  // section 6.8
+  last_allowed_ = last;
+  heard_goaway_ = true;
+  if (role_ == Role::kClient) {
+    std::vector<H2Account*> refused;
+    accounts_.forEach([&](H2Account& account) {
+      if (account.id > last) refused.push_back(&account);
+    });
+    for (H2Account* account : refused) {
+      close(*account);
+      events_.onClosed(*account, H2Error::kRefusedStream);
+    }
+  }
+  events_.onGoAway();
+  return true;
+}
+
+bool H2Codec::onWindowUpdate(std::string_view payload) {
+  if (payload.size() != 4) return fail(H2Error::kFrameSize);
+  const int32_t by = readId(payload, 0);
+  const auto overflows = [by](int32_t window) { return int64_t{window} + by > h2::kWindowMost; };
+  if (frame_.id == 0) {
+    if (by == 0) return fail(H2Error::kProtocol);
+    if (overflows(may_send_)) return fail(H2Error::kFlowControl);
+    const bool opens = may_send_ <= 0;
+    may_send_ += by;
+    if (opens) events_.onWindows();
+    return true;
+  }
+  if (isIdle(frame_.id)) return fail(H2Error::kProtocol);
+  H2Account* const account = accounts_.find(frame_.id);
+  if (!account) return true;  // closed lately
+  if (by == 0 || overflows(account->may_send)) {
+    failStream(*account, by == 0 ? H2Error::kProtocol : H2Error::kFlowControl);
+    return true;
+  }
+  const bool opens = account->may_send <= 0;
+  account->may_send += by;
+  if (opens && account->may_send > 0) events_.onWindow(*account);
+  return true;
 }
 
 }  // namespace remora::http

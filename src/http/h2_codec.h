@@ -1,54 +1,29 @@
-// The seam to the HTTP/2 library: frames in and out, HPACK, flow-control arithmetic and the state of each stream. Only
-// h2_codec.cc includes nghttp2, so that another codec can take its place. No I/O, no time, no policy: what comes is
-// told to Events, what goes is appended to a buffer of the caller's. Belongs to one session and its core.
+// One connection's frames: read with every rule of RFC 9113 sections 4 to 6 that concerns frames, streams' states and
+// windows, and written. What a head says is its owner's to judge. No I/O, no time, no policy: what comes is told to
+// Events, what goes is appended to the session's buffer. Belongs to one session and its core.
 #pragma once
 
+#include <sys/uio.h>
+
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "http/h2_account.h"
+#include "http/h2_frame.h"
 #include "http/head_field.h"
+#include "http/hpack.h"
 #include "http/message.h"
 
-struct nghttp2_session;
-
 namespace remora::http {
-
-class H2Stream;
-
-// RFC 9113 section 7.
-enum class H2Error : uint32_t {
-  kNone = 0,
-  kProtocol = 1,
-  kInternal = 2,
-  kFlowControl = 3,
-  kSettingsTimeout = 4,
-  kStreamClosed = 5,
-  kRefusedStream = 7,
-  kCancel = 8,
-  kEnhanceYourCalm = 11,
-};
-
-// RFC 9113 section 6.
-enum class H2Frame : uint8_t {
-  kData = 0,
-  kHeaders = 1,
-  kPriority = 2,
-  kReset = 3,
-  kSettings = 4,
-  kPing = 6,
-  kGoAway = 7,
-  kWindowUpdate = 8,
-  kContinuation = 9,
-};
 
 class H2Codec {
  public:
   enum class Role : uint8_t { kServer, kClient };
 
-  // What is announced to the peer, and bounds that the library itself must keep.
+  // What is announced to the peer, and the bound that only the codec can keep.
   struct Settings {
     uint32_t streams = 100;
     uint32_t stream_window = 256 << 10;
@@ -57,88 +32,162 @@ class H2Codec {
     uint32_t continuations = 8;
   };
 
-  // What of a stream's body goes into its next DATA frame.
-  struct Grant {
-    bool is_given = false;  // false: nothing now; ask again after resumeData()
-    size_t bytes = 0;
-    End end = End::kMore;
-  };
-
-  // Called from inside feed() and drain(), which must not be entered again from there. `stream` is null when its owner
-  // is gone already.
+  // Called from inside feed(), which must not be entered again from there; everything else may be called.
   class Events {
    public:
-    // Each frame's first bytes, before anything is made of it.
-    virtual void onFrame(H2Frame type, int32_t id) = 0;
-    // A head begins: a request, for which the stream to keep is returned (null refuses it), or a later head of
-    // `stream`.
-    virtual H2Stream* onRequestBegin(int32_t id) = 0;
-    virtual void onHeadBegin(H2Stream& stream) = 0;
-    virtual bool onField(H2Stream& stream, std::string_view name, std::string_view value) = 0;  // false: reset it
-    virtual void onHeadEnd(H2Stream& stream, End end) = 0;
-    virtual void onData(H2Stream* stream, int32_t id, std::string_view data) = 0;
-    virtual void onDataFrame(H2Stream* stream, size_t payload, End end) = 0;  // after the frame's last onData()
-    virtual void onReset(H2Stream* stream) = 0;                               // RST_STREAM came; onClosed() follows
-    virtual void onClosed(H2Stream* stream, uint32_t code) = 0;               // the library forgets the stream
+    // Each known frame's head, before anything is made of it.
+    virtual void onFrame(H2Frame type) = 0;
+    // A request's head begins; its account, which the codec opens. Null refuses it.
+    virtual H2Account* onRequestBegin(int32_t id) = 0;
+    virtual void onHeadBegin(H2Account& account) = 0;                       // a later head, or a response's
+    virtual bool onField(H2Account& account, const HpackField& field) = 0;  // false: tell no more of this head
+    virtual void onHeadEnd(H2Account& account, End end) = 0;
+    // Its bytes count against the windows until they are consumed.
+    virtual void onData(H2Account& account, std::string_view data) = 0;
+    virtual void onDataFrame(H2Account* account, size_t bytes, End end) = 0;  // after the frame's last onData()
+    virtual void onReset(H2Account* account) = 0;                             // RST_STREAM came; onClosed() follows
+    // The codec has forgotten it. `code`: of a reset from either side, 0 when both sides have ended.
+    virtual void onClosed(H2Account& account, H2Error code) = 0;
+    virtual void onFault() = 0;  // the peer did something that a stream was, or is, reset for
     virtual void onSettings() = 0;
     virtual void onSettingsAnswer() = 0;
     virtual void onPingAnswer() = 0;
     virtual void onGoAway() = 0;
-    // `code`: of RST_STREAM and GOAWAY.
-    virtual void onSent(H2Frame type, int32_t id, size_t length, uint32_t code) = 0;
-    virtual Grant takeData(H2Stream* stream, size_t most) = 0;
-    virtual void putData(H2Stream* stream, int32_t id, std::string_view frame_head, size_t bytes) = 0;
-    virtual void onHeadNotSent(H2Stream* stream) = 0;
+    virtual void onWindow(H2Account& account) = 0;  // it may send again
+    virtual void onWindows() = 0;                   // any of them may
 
    protected:
     ~Events() = default;
   };
 
-  enum class Fed : uint8_t { kWell, kFlood, kBadPeer };
-
-  H2Codec(Role role, const Settings& settings, Events& events);
-  ~H2Codec();
+  // `out` gets what is to be sent, beginning with SETTINGS.
+  H2Codec(Role role, const Settings& settings, Events& events, std::string& out);
   H2Codec(const H2Codec&) = delete;
   H2Codec& operator=(const H2Codec&) = delete;
 
+  enum class Fed : uint8_t { kWell, kFlood, kBadPeer };
+  // When the peer is bad, GOAWAY has been said; after a flood, that is left to the caller.
   Fed feed(std::string_view bytes);
-  // Appends what is to be sent; false when the library failed, and the session is of no use any more.
-  bool drain(std::string& out);
 
-  // Of one stream. They return false when the stream is closed. A head with id 0 opens a stream of the client.
-  bool submitHead(H2Stream& stream, int32_t& id, std::span<const HeadField> fields, End end);
-  bool submitTrailers(int32_t id, std::span<const HeadField> fields);
-  bool submitData(int32_t id);  // once; from then on takeData() is asked
-  void resumeData(int32_t id);
-  void reset(int32_t id, H2Error code);
-  void disown(int32_t id);  // its owner is gone: events give null from now on
-  // Gives credit back for bytes that were read; a stream that is closed gives it back to the connection.
-  void consume(int32_t id, size_t bytes);
+  // A client's account without an id is opened. False: it is too large to be sent, or there is no such stream.
+  bool sendHead(H2Account& account, std::span<const HeadField> fields, End end);
+  bool sendTrailers(H2Account& account, std::span<const HeadField> fields) {
+    return sendHead(account, fields, End::kLast);
+  }
+  // As much as windows and `most` allow, and END_STREAM behind the last byte. Gives how much that was.
+  size_t sendData(H2Account& account, std::span<const iovec> pieces, size_t most, End end);
+  // Closes it without a word to Events: its owner knows.
+  void reset(H2Account& account, H2Error code);
+  // Resets it for what the peer did, and tells of onFault() and onClosed().
+  void failStream(H2Account& account, H2Error code);
+  // Gives credit back for bytes that were read, also when the account was closed since.
+  void consume(H2Account& account, size_t bytes);
 
   void announceGoAway();  // GOAWAY that refuses nothing yet, and a PING whose answer says that it was heard
   void sendGoAway();      // GOAWAY with the last stream that will be answered
   void terminate(H2Error code);
   void ping();
 
-  uint32_t peerStreamsMost() const;
-  bool peerAllowsExtendedConnect() const;
-  bool hasStreamIds() const;
-  bool knowsStream(int32_t id) const;   // it is open, or was lately
-  bool hasPeerEnded(int32_t id) const;  // its side of that stream
-  bool hasOutput() const;
-  bool isFinished() const;  // nothing more is to be read or sent
-  bool isTerminating() const { return terminating_; }
+  bool maySend() const { return may_send_ > 0; }  // on the connection
+  uint32_t peerStreamsMost() const { return peer_streams_; }
+  bool peerAllowsExtendedConnect() const { return peer_connect_; }
+  bool hasStreamIds() const { return next_id_ <= INT32_MAX; }
+  bool isTerminated() const { return terminated_; }
+  H2Error terminatedWith() const { return terminated_with_; }
+  // Nothing more is to be read or sent but what is in the buffer.
+  bool isFinished() const { return terminated_ || ((sent_goaway_ || heard_goaway_) && accounts_.size() == 0); }
+  // Gives the room of long heads back.
+  void rest();
 
  private:
-  friend struct H2CodecCallbacks;
-  void fill(std::span<const HeadField> fields);
+  enum class Stage : uint8_t { kPreface, kFrameHead, kPayload, kDataPadLength, kData };
 
-  nghttp2_session* session_ = nullptr;
+  // Reading. False: the connection can't go on.
+  bool takePreface(std::string_view& bytes);
+  bool takeFrameHead(std::string_view& bytes);
+  bool takePayload(std::string_view& bytes);
+  bool takePadLength(std::string_view& bytes);
+  void takeData(std::string_view& bytes);
+  bool beginFrame();
+  bool beginData();
+  void endData();
+  bool onPayload(std::string_view payload);
+  bool onHeaders(std::string_view payload);
+  void openRequest(bool is_fit);
+  bool onBlock(std::string_view fragment);
+  bool onContinuation(std::string_view payload);
+  bool onPriority(std::string_view payload);
+  bool onResetFrame(std::string_view payload);
+  bool onSettingsFrame(std::string_view payload);
+  H2Error applySetting(H2Setting id, uint32_t value);
+  bool changeWindows(int64_t by);
+  bool onPing(std::string_view payload);
+  bool onGoAwayFrame(std::string_view payload);
+  bool onWindowUpdate(std::string_view payload);
+  bool fail(H2Error code);
+  bool isIdle(int32_t id) const;
+  bool isForNobody(int32_t id);
+
+  // Writing.
+  void put(H2Frame type, uint8_t flags, int32_t id, std::string_view payload = {});
+  void putNumberFrame(H2Frame type, int32_t id, uint32_t number);
+  void putReset(int32_t id, H2Error code);
+  void putGoAway(int32_t last, H2Error code);
+  void putSettings();
+  void splitBlock(int32_t id, size_t at);
+  void open(H2Account& account);
+  void close(H2Account& account);
+  void endIfDone(H2Account& account);
+  void creditConnection(size_t bytes);
+  void endFirstWindow();
+  void noteReset(int32_t id);
+
   Events& events_;
-  struct Native;
-  std::vector<Native> fields_;  // keeps its capacity
-  Role role_;
-  bool terminating_ = false;
+  std::string& out_;
+  const Role role_;
+  Stage stage_;
+  bool flooded_ = false;
+  bool terminated_ = false;
+  bool sent_goaway_ = false;
+  bool heard_goaway_ = false;
+  bool heard_settings_ = false;
+  bool settings_answered_ = false;
+  bool peer_connect_ = false;
+  H2Error terminated_with_ = H2Error::kNone;
+
+  // The frame that is being read.
+  h2::FrameHead frame_;
+  uint32_t frame_left_ = 0;  // of its payload
+  uint32_t padding_ = 0;     // at its end
+  std::string held_;         // the beginning of a preface, a frame's head or a payload whose rest didn't come yet
+  H2Account* data_account_ = nullptr;
+
+  // The header block that is being read: until its last frame nothing else may come.
+  bool in_block_ = false;
+  int32_t block_id_ = 0;
+  H2Account* block_account_ = nullptr;  // null: nobody wants it, but the tables do
+  End block_end_ = End::kMore;
+  uint32_t continuations_ = 0;
+  std::string block_rest_;  // the beginning of a field
+
+  HpackDecoder decoder_;
+  HpackEncoder encoder_;
+  H2Accounts accounts_;
+
+  const Settings settings_;
+  uint32_t peer_streams_;
+  int32_t peer_window_ = h2::kFirstWindow;  // of a new stream
+  int32_t may_send_ = h2::kFirstWindow;     // on the connection
+  int32_t may_receive_ = h2::kFirstWindow;
+  int64_t read_ = 0;          // as of an account; what a smaller window than the first keeps back makes it negative
+  int64_t next_id_ = 1;       // of a client
+  int32_t last_request_ = 0;  // the highest id that a client opened
+  int32_t last_allowed_ = INT32_MAX;  // of a GOAWAY that came
+
+  // What the peer had sent by the time that it heard of our reset is no fault of its.
+  std::array<int32_t, 64> reset_lately_{};
+  size_t reset_at_ = 0;    // the oldest of them
+  int32_t forgotten_ = 0;  // the highest id that isn't among them any more
 };
 
 }  // namespace remora::http

@@ -57,15 +57,26 @@ TEST(H2Flow, TheConnectionsWindowStopsAll) {
   EXPECT_EQ(writeText(*second, "abc").bytes, 3u);
 }
 
-TEST(H2Flow, AnEndThatTheWindowHoldsBackFollows) {
+TEST(H2Flow, NoWindowHoldsAnEndBack) {
   H2Pair pair({}, windows(10_KiB, 1_MiB));
   auto stream = pair.ask(kPost, End::kMore);
   EXPECT_EQ(writeText(*stream, std::string(10'240, 'x')).bytes, 10'240u);
   stream->shutdownWrite();
   pair.loop.settle();
-  EXPECT_EQ(readAll(pair.asked()).size(), 10'240u);
-  pair.loop.settle();
-  EXPECT_EQ(readAll(pair.asked()), "$");
+  EXPECT_EQ(readAll(pair.asked()), std::string(10'240, 'x') + "$");
+}
+
+TEST(H2Flow, AnEmptyLastFrameNeedsNoWindowEvenWhereItIsBelowNone) {
+  H2Raw raw(kServerRole, windows(1_KiB, 1_MiB));
+  // As a client that hasn't heard of SETTINGS may: more than the window that it learns of later.
+  H2Raw early(kServerRole, windows(1_KiB, 1_MiB), 1 << 20, false);
+  early.say(early.hpack.head(1, kRawPost, 0) + frames::data(1, std::string(5000, 'x')));
+  early.say(frames::settingsAck() + frames::data(1, "", frames::kEndStream));
+  ASSERT_EQ(early.owner.requests.size(), 1u);
+  EXPECT_EQ(readAll(*early.owner.requests[0]), std::string(5000, 'x') + "$");
+  // One that has heard of them may not.
+  raw.say(raw.hpack.head(1, kRawPost, 0) + frames::data(1, std::string(1025, 'x')));
+  EXPECT_EQ(raw.session->counts().resets_forced, 1u);
 }
 
 TEST(H2Flow, WriteLastEndsWithTheLastByte) {

@@ -1,5 +1,8 @@
 #include "http/h2_head.h"
 
+#include <algorithm>
+
+#include "http/h2_field.h"
 #include "http/validate.h"
 
 namespace remora::http {
@@ -28,30 +31,31 @@ void H2Head::begin(Kind kind, const Bounds& bounds) {
   reuse(pseudo_);
   reuse(lines_);
   reuse(cookie_);
-  method_ = target_ = scheme_ = protocol_ = {};
+  pseudo_places_ = {};
   places_.clear();
-  has_authority_ = false;
+  pseudos_ = 0;
   failure_.reset();
   response_.status = 0;
   request_.headers.clear();
   response_.headers.clear();
 }
 
-bool H2Head::add(std::string_view name, std::string_view value) {
-  charge(name, value);
-  if (failure_) return charged_ <= kExcess * bounds_.bytes;
-  if (name.starts_with(':')) {
-    addPseudo(name, value);
-  } else if (kind_ != Kind::kTrailers && name == "cookie") {
+H2Head::Added H2Head::add(const HpackField& field) {
+  charge(field.name, field.value);
+  if (failure_) return charged_ <= kExcess * bounds_.bytes ? Added::kWell : Added::kTooMuch;
+  if (!field.is_name_sound || !field.is_value_sound) return Added::kMalformed;
+  if (field.name[0] == ':') return addPseudo(field.name, field.value) ? Added::kWell : Added::kMalformed;
+  if (!mayStandInHttp2(field.id, field.value)) return Added::kMalformed;
+  if (kind_ != Kind::kTrailers && field.id == HeaderId::kCookie) {
     if (cookies_++) cookie_ += "; ";
-    cookie_ += value;
-  } else if (kind_ == Kind::kRequest && name == "host" && has_authority_ &&
-             ascii::equalsIgnoreCase(places_.front().value.of(lines_), value)) {
+    cookie_ += field.value;
+  } else if (field.id == HeaderId::kHost && kind_ == Kind::kRequest && has(kAuthority) &&
+             ascii::equalsIgnoreCase(places_.front().value.of(lines_), field.value)) {
     // Said twice, and the same: once is enough. Otherwise both stay, and validation refuses them.
   } else {
-    addLine(name, value);
+    addLine(field.name, field.value, field.id);
   }
-  return true;
+  return Added::kWell;
 }
 
 void H2Head::charge(std::string_view name, std::string_view value) {
@@ -70,43 +74,65 @@ void H2Head::charge(std::string_view name, std::string_view value) {
   }
 }
 
-void H2Head::addPseudo(std::string_view name, std::string_view value) {
-  if (name == ":authority") {
-    has_authority_ = true;
-    return addLine("host", value);
+// RFC 9113 section 8.3: each at most once, before all others, and none in trailers.
+bool H2Head::addPseudo(std::string_view name, std::string_view value) {
+  static constexpr std::array<std::string_view, 6> kNames{":method",   ":path",      ":scheme",
+                                                          ":protocol", ":authority", ":status"};
+  const auto known = std::ranges::find(kNames, name);
+  if (known == kNames.end()) return false;
+  const auto pseudo = static_cast<Pseudo>(known - kNames.begin());
+  const bool fits = kind_ == (pseudo == kStatus ? Kind::kResponse : Kind::kRequest);
+  if (!fits || has(pseudo) || fields_ > 0) return false;
+  pseudos_ |= 1U << pseudo;
+  if (pseudo == kAuthority) {
+    addLine("host", value, HeaderId::kHost);
+    return true;
   }
-  if (name == ":status") {
+  if (pseudo == kStatus) {
     response_.status = static_cast<uint16_t>(value.size() == 3 ? ascii::parseDecimal(value).value_or(0) : 0);
-    return;
+    return true;
   }
-  const Place place{static_cast<uint32_t>(pseudo_.size()), static_cast<uint32_t>(value.size())};
+  pseudo_places_[pseudo] = {static_cast<uint32_t>(pseudo_.size()), static_cast<uint32_t>(value.size())};
   pseudo_ += value;
-  if (name == ":method") method_ = place;
-  if (name == ":path") target_ = place;
-  if (name == ":scheme") scheme_ = place;
-  if (name == ":protocol") protocol_ = place;
+  return true;
 }
 
-void H2Head::addLine(std::string_view name, std::string_view value) {
+void H2Head::addLine(std::string_view name, std::string_view value, HeaderId id) {
   const auto at = static_cast<uint32_t>(lines_.size());
   const auto name_bytes = static_cast<uint32_t>(name.size());
   lines_.append(name).append(": ").append(value).append("\r\n");
-  places_.push_back({{at, name_bytes}, {at + name_bytes + 2, static_cast<uint32_t>(value.size())}});
+  places_.push_back({{at, name_bytes}, {at + name_bytes + 2, static_cast<uint32_t>(value.size())}, id});
 }
 
-void H2Head::finish(End end) {
-  if (cookies_) addLine("cookie", cookie_);
+// Sections 8.3.1, 8.3.2 and 8.5, and RFC 8441. A head that was too large has lost what came late.
+bool H2Head::isComplete() const {
+  if (failure_) return true;
+  switch (kind_) {
+    case Kind::kTrailers:
+      return true;
+    case Kind::kResponse:
+      return has(kStatus);
+    case Kind::kRequest:
+      break;
+  }
+  if (!has(kMethod) || (has(kProtocol) && pseudo(kMethod) != "CONNECT")) return false;
+  if (pseudo(kMethod) == "CONNECT" && !has(kProtocol)) return has(kAuthority) && !has(kScheme) && !has(kTarget);
+  return has(kScheme) && has(kTarget) && pseudo_places_[kTarget].bytes > 0;
+}
+
+bool H2Head::finish(End end) {
+  if (!isComplete()) return false;
+  if (cookies_) addLine("cookie", cookie_, HeaderId::kCookie);
   Headers& headers = kind_ == Kind::kResponse ? response_.headers : request_.headers;
   for (const Line& line : places_) {
-    const std::string_view name = line.name.of(lines_);
-    headers.add(name, line.value.of(lines_), headerIdOf(name), line.name.bytes + line.value.bytes + kLineBytes);
+    headers.add(line.name.of(lines_), line.value.of(lines_), line.id, line.name.bytes + line.value.bytes + kLineBytes);
   }
   const bool has_body = end == End::kMore;
   if (kind_ == Kind::kRequest) {
-    request_.method = method_.of(pseudo_);
-    request_.target = target_.of(pseudo_);
-    request_.scheme = scheme_.of(pseudo_);
-    request_.protocol = protocol_.of(pseudo_);
+    request_.method = pseudo(kMethod);
+    request_.target = pseudo(kTarget);
+    request_.scheme = pseudo(kScheme);
+    request_.protocol = pseudo(kProtocol);
     request_.major = 2;
     request_.minor = 0;
     request_.has_body = has_body;
@@ -119,6 +145,7 @@ void H2Head::finish(End end) {
       if (!mayBeTrailer(field)) failure_ = Failure{Reason::kBadTrailer};
     }
   }
+  return true;
 }
 
 }  // namespace remora::http

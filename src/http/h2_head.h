@@ -3,6 +3,7 @@
 // stream, used again and again; views into it hold until the next begin(). Belongs to one core.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,7 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "http/h2_codec.h"
+#include "http/hpack.h"
 #include "http/message.h"
 
 namespace remora::http {
@@ -24,11 +25,16 @@ class H2Head {
     size_t target = 8 << 10;
   };
 
+  enum class Added : uint8_t {
+    kWell,
+    kMalformed,  // RFC 9113 section 8: a name or value that may not be, or not here
+    kTooMuch,    // so far past the bounds that nobody means it honestly
+  };
+
   void begin(Kind kind, const Bounds& bounds);
-  // False when it is so far past the bounds that nobody means it honestly.
-  bool add(std::string_view name, std::string_view value);
-  // The head is complete: the message can be read.
-  void finish(End end);
+  Added add(const HpackField& field);
+  // The head is complete: the message can be read. False: it is malformed, something that it must say isn't there.
+  bool finish(End end);
 
   Kind kind() const { return kind_; }
   const RawRequest& request() const { return request_; }
@@ -47,22 +53,27 @@ class H2Head {
   struct Line {
     Place name;
     Place value;
+    HeaderId id;
   };
+  enum Pseudo : uint8_t { kMethod, kTarget, kScheme, kProtocol, kAuthority, kStatus };
   void charge(std::string_view name, std::string_view value);
-  void addPseudo(std::string_view name, std::string_view value);
-  void addLine(std::string_view name, std::string_view value);
+  bool addPseudo(std::string_view name, std::string_view value);
+  void addLine(std::string_view name, std::string_view value, HeaderId id);
+  std::string_view pseudo(Pseudo name) const { return pseudo_places_[name].of(pseudo_); }
+  bool has(Pseudo name) const { return pseudos_ & 1U << name; }
+  bool isComplete() const;
 
   Kind kind_ = Kind::kRequest;
   Bounds bounds_;
   size_t charged_ = 0;
   uint32_t fields_ = 0;
-  std::string pseudo_;  // values of the pseudo-header fields
-  Place method_{}, target_{}, scheme_{}, protocol_{};
+  std::string pseudo_;                    // values of the pseudo-header fields
+  std::array<Place, 4> pseudo_places_{};  // of those before kAuthority
   std::string lines_;
   std::vector<Line> places_;
   std::string cookie_;  // crumbs joined (RFC 9113 section 8.2.3)
   uint32_t cookies_ = 0;
-  bool has_authority_ = false;
+  uint8_t pseudos_ = 0;  // those that came, a bit each
   std::optional<Failure> failure_;
   RawRequest request_;  // its headers are those of trailers too
   RawResponse response_;

@@ -19,10 +19,11 @@ constexpr int kReadsPerTurn = 4;
 // Kept between turns while streams run.
 constexpr size_t kOutKept = 16 << 10;
 
-constexpr uint32_t kWindowMost = INT32_MAX;  // RFC 9113 section 6.9.1
+// A peer may ask for credit, or measure its bandwidth by PING, about once for each frame it is sent.
+constexpr uint32_t kForgivenPerFrame = 3;
 
 uint32_t windowOf(Bytes bytes) {
-  return static_cast<uint32_t>(std::clamp<uint64_t>(bytes.count, 1, kWindowMost));
+  return static_cast<uint32_t>(std::clamp<uint64_t>(bytes.count, 1, h2::kWindowMost));
 }
 
 H2Codec::Settings settingsOf(const H2Bounds& bounds) {
@@ -56,7 +57,7 @@ H2Session::H2Session(Role role, net::Stream& transport, std::span<char> scratch,
       bounds_(bounds),
       owner_(owner),
       role_(role),
-      codec_(role, settingsOf(bounds), *this),
+      codec_(role, settingsOf(bounds), *this, out_),
       last_frame_(transport.loop().now()),
       resets_(bounds.http2.resets),
       control_frames_(bounds.http2.control_frames) {}
@@ -66,7 +67,7 @@ H2Session::~H2Session() {
   undelivered_.clear();
   if (end_ == H2End::kNot) end_ = H2End::kAsked;
   streams_.forEach([](H2Stream& stream) {
-    stream.breakDown(0);
+    stream.breakDown(H2Error::kNone);
     stream.session_ = nullptr;
   });
 }
@@ -92,7 +93,6 @@ void H2Session::run() {
   if (!isEnded()) {
     if (output_due_ || !mayTakeInput()) {
       output_due_ = false;
-      drain();
       sendOut();
       deliver();
     } else {
@@ -136,20 +136,18 @@ void H2Session::onRested() {
 
 void H2Session::feed(std::string_view bytes) {
   const H2Codec::Fed fed = codec_.feed(bytes);
+  if (fed == H2Codec::Fed::kWell) return;
   if (fed == H2Codec::Fed::kFlood) calmDown();
-  if (fed == H2Codec::Fed::kBadPeer) codec_.terminate(H2Error::kProtocol);
-  drain();
-  if (fed != H2Codec::Fed::kWell) {
-    sendOut();
-    die(fed == H2Codec::Fed::kFlood ? H2End::kFlood : H2End::kBadPeer);
-  }
+  if (fed == H2Codec::Fed::kBadPeer) ++counts_.glitches;
+  sendOut();
+  die(is_flood_ ? H2End::kFlood : H2End::kBadPeer);
 }
 
 void H2Session::deliver() {
   size_t kept = 0;
   for (size_t i = 0; i < undelivered_.size(); ++i) {
     std::unique_ptr<H2Stream> stream = std::move(undelivered_[i]);
-    if (stream->is_closed_ || stream->is_failed_) continue;  // nobody need know of it
+    if (stream->is_failed_) continue;  // nobody need know of it
     if (!stream->has_final_head_) {
       undelivered_[kept++] = std::move(stream);
     } else if (!isEnded()) {
@@ -164,14 +162,8 @@ void H2Session::deliver() {
   }
 }
 
-void H2Session::drain() {
-  if (!isEnded() && !codec_.drain(out_)) die(H2End::kBadPeer);
-}
-
 void H2Session::flush() {
-  if (isEnded()) return;
-  drain();
-  sendOut();
+  if (!isEnded()) sendOut();
 }
 
 void H2Session::sendOut() {
@@ -195,6 +187,7 @@ void H2Session::sendOut() {
   }
   if (out_at_ == out_.size()) {
     if (out_.capacity() > kOutKept || isIdle()) out_ = {};
+    if (isIdle()) codec_.rest();
     out_.clear();
     out_at_ = 0;
   } else if (out_at_ > kOutKept) {
@@ -213,15 +206,15 @@ loop::Task<void> H2Session::awaitRoom() {
 
 // Streams go on at half the bound, so that they don't wake for each frame that leaves.
 void H2Session::letWrite() {
-  if (unsent() > bounds_.http2.unsent.count / 2) return;
-  streams_.forEach([](H2Stream& stream) {
-    if (stream.wants_room_) stream.letWrite();
+  if (wanting_room_ == 0 || !codec_.maySend() || unsent() > bounds_.http2.unsent.count / 2) return;
+  streams_.forEach([this](H2Stream& stream) {
+    if (stream.wants_room_ && stream.may_send > 0) letWrite(stream);
   });
 }
 
 void H2Session::noteEnd() {
   if (isEnded() || !codec_.isFinished() || unsent() > 0) return;
-  const bool is_clean = !is_flood_ && last_error_sent_ == 0;
+  const bool is_clean = !is_flood_ && codec_.terminatedWith() == H2Error::kNone;
   if (is_clean && !isIdle()) return;  // streams that are read to their end still
   die(is_flood_ ? H2End::kFlood : is_clean ? H2End::kDone : H2End::kBadPeer);
 }
@@ -247,7 +240,7 @@ std::unique_ptr<H2Stream> H2Session::openStream() {
 }
 
 bool H2Session::mayOpen() const {
-  return role_ == Role::kClient && !isEnded() && !isDraining() && !codec_.isTerminating() &&
+  return role_ == Role::kClient && !isEnded() && !isDraining() && !codec_.isTerminated() &&
          streams_.size() < streamsMost() && codec_.hasStreamIds() && unsent() < bounds_.http2.unsent.count;
 }
 
@@ -257,7 +250,7 @@ size_t H2Session::streamsMost() const {
 
 Failure H2Session::endFailure() const {
   const bool is_server = role_ == Role::kServer;
-  const auto detail = static_cast<int32_t>(last_error_sent_);
+  const auto detail = static_cast<int32_t>(codec_.terminatedWith());
   switch (end_) {
     case H2End::kPeerReset:
       return {is_server ? Reason::kClientReset : Reason::kUpstreamReset, Reached::kMaybe, detail};
@@ -289,7 +282,6 @@ void H2Session::goAway() {
 void H2Session::end(H2Error error) {
   if (isEnded()) return;
   codec_.terminate(error);
-  drain();
   sendOut();
   die(H2End::kAsked);
 }
@@ -300,7 +292,7 @@ void H2Session::die(H2End end) {
   loop().timers().disarm(settings_timer_);
   loop().timers().disarm(ping_timer_);
   loop().timers().disarm(head_timer_);
-  streams_.forEach([](H2Stream& stream) { stream.breakDown(0); });
+  streams_.forEach([](H2Stream& stream) { stream.breakDown(H2Error::kNone); });
   change();
 }
 
@@ -308,68 +300,85 @@ void H2Session::die(H2End end) {
 // ------------------------------------------------------------------------------------------------------
 
 bool H2Session::sendHead(H2Stream& stream, std::span<const HeadField> fields, End end) {
-  if (isEnded() || (stream.id_ == 0 && isDraining())) return false;
-  const bool opens = stream.id_ == 0;
-  if (!codec_.submitHead(stream, stream.id_, fields, end)) return false;
-  if (opens) ++counts_.streams;
-  stream.local_ended_ = end == End::kLast;  // the codec may close the stream as soon as it has encoded this
-  drain();
+  const bool opens = stream.id() == 0;
+  if (isEnded() || (opens && isDraining())) return false;
+  if (!codec_.sendHead(stream, fields, end)) {
+    // Too large: the other side would wait for it for ever.
+    if (!opens) reset(stream, H2Error::kInternal);
+    return false;
+  }
+  if (opens) {
+    ++counts_.streams;
+    stream.asked_for_head_ = !fields.empty() && fields.front().value == "HEAD";
+  }
+  noteSent();
+  return true;
+}
+
+void H2Session::reset(H2Stream& stream, H2Error code) {
+  codec_.reset(stream, code);
+  stream.breakDown(code);
   schedule();
-  return !stream.is_failed_;
 }
 
 bool H2Session::sendTrailers(H2Stream& stream, std::span<const HeadField> fields) {
-  if (isEnded() || !codec_.submitTrailers(stream.id_, fields)) return false;
-  stream.local_ended_ = true;
-  drain();
-  schedule();
-  return !stream.is_failed_;
+  if (isEnded() || !codec_.sendTrailers(stream, fields)) return false;
+  noteSent();
+  return true;
 }
 
-void H2Session::sendData(H2Stream& stream) {
-  if (isEnded()) return;
-  if (stream.left_ > 0 && unsent() >= bounds_.http2.unsent.count) {
-    stream.wants_room_ = true;
-    return;
+size_t H2Session::sendData(H2Stream& stream, std::span<const iovec> pieces, End end) {
+  if (isEnded()) return 0;
+  size_t wanted = 0;
+  for (const iovec& piece : pieces) wanted += piece.iov_len;
+  const size_t most = bounds_.http2.unsent.count - std::min<size_t>(bounds_.http2.unsent.count, unsent());
+  const size_t taken = codec_.sendData(stream, pieces, most, end);
+  if (taken < wanted) {
+    awaitTurn(stream);
+    if (taken == 0) return 0;
   }
-  if (!stream.has_data_) {
-    if (!codec_.submitData(stream.id_)) return stream.breakDown(0);
-    stream.has_data_ = true;
-  } else {
-    codec_.resumeData(stream.id_);
-  }
-  drain();
+  noteSent();
+  return taken;
+}
+
+// Behind all others, so that none of them gets every window.
+void H2Session::awaitTurn(H2Stream& stream) {
+  wanting_room_ += !std::exchange(stream.wants_room_, true);
+  streams_.remove(stream);
+  streams_.add(stream);
+}
+
+void H2Session::letWrite(H2Stream& stream) {
+  stream.wants_room_ = false;
+  --wanting_room_;
+  stream.letWrite();
+}
+
+// What a peer may say for each message that it is sent is forgiven.
+void H2Session::noteSent() {
+  control_frames_.forgive(loop().now(), kForgivenPerFrame);
   schedule();
 }
 
-void H2Session::consume(int32_t id, size_t bytes) {
+void H2Session::consume(H2Stream& stream, size_t bytes) {
   if (isEnded() || bytes == 0) return;
-  codec_.consume(id, bytes);
-  if (codec_.hasOutput()) schedule();
+  codec_.consume(stream, bytes);
+  if (unsent() > 0) schedule();
 }
 
 void H2Session::forget(H2Stream& stream) {
   const bool was_full = streams_.size() >= streamsMost();
   streams_.remove(stream);
+  wanting_room_ -= stream.wants_room_;
   giveHead(std::move(stream.head_));
   giveHead(std::move(stream.arriving_));
   giveHead(std::move(stream.trailers_));
   for (auto& head : stream.heads_) giveHead(std::move(head));
-  if (isEnded()) return;
+  if (isEnded()) return codec_.reset(stream, H2Error::kCancel);
   if (isIdle() && spare_heads_.size() > 1) spare_heads_.resize(1);
-  if (stream.id_) codec_.consume(stream.id_, stream.inbox_.size() - stream.inbox_at_);
-  if (stream.id_ && !stream.is_closed_) {
-    codec_.disown(stream.id_);
-    // An end that the window holds back still follows; everything else is cut.
-    const bool only_ends = stream.ends_ && stream.closes_with_ == H2Error::kCancel;
-    if (!only_ends) {
-      const bool is_answered = role_ == Role::kServer && stream.local_ended_;
-      own_reset_ = stream.id_;
-      codec_.reset(stream.id_, is_answered ? H2Error::kNone : stream.closes_with_);
-    }
-    drain();
-    own_reset_ = 0;
-  }
+  codec_.consume(stream, stream.inbox_.size() - stream.inbox_at_);
+  const bool is_answered = role_ == Role::kServer && stream.has_sent_end;
+  codec_.reset(stream, is_answered ? H2Error::kNone : stream.closes_with_);
   schedule();
   if (isIdle() || (role_ == Role::kClient && was_full)) changed_ = true;
 }

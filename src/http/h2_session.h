@@ -6,7 +6,6 @@
 // and ends. A peer that reads nothing isn't read from.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -118,31 +117,32 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
   // For streams.
   bool sendHead(H2Stream& stream, std::span<const HeadField> fields, End end);
   bool sendTrailers(H2Stream& stream, std::span<const HeadField> fields);
-  void sendData(H2Stream& stream);
-  void consume(int32_t id, size_t bytes);
+  size_t sendData(H2Stream& stream, std::span<const iovec> pieces, End end);
+  void reset(H2Stream& stream, H2Error code);
+  void consume(H2Stream& stream, size_t bytes);
   void forget(H2Stream& stream);
   const H2Head::Bounds& boundsOf(H2Head::Kind kind) const;
   std::unique_ptr<H2Head> takeHead();
   void giveHead(std::unique_ptr<H2Head> head);
 
   // What the codec tells.
-  void onFrame(H2Frame type, int32_t id) override;
-  H2Stream* onRequestBegin(int32_t id) override;
-  void onHeadBegin(H2Stream& stream) override;
-  bool onField(H2Stream& stream, std::string_view name, std::string_view value) override;
-  void onHeadEnd(H2Stream& stream, End end) override;
-  void onData(H2Stream* stream, int32_t id, std::string_view data) override;
-  void onDataFrame(H2Stream* stream, size_t payload, End end) override;
-  void onReset(H2Stream* stream) override;
-  void onClosed(H2Stream* stream, uint32_t code) override;
+  void onFrame(H2Frame type) override;
+  H2Account* onRequestBegin(int32_t id) override;
+  void onHeadBegin(H2Account& account) override;
+  bool onField(H2Account& account, const HpackField& field) override;
+  void onHeadEnd(H2Account& account, End end) override;
+  void onData(H2Account& account, std::string_view data) override;
+  void onDataFrame(H2Account* account, size_t bytes, End end) override;
+  void onReset(H2Account* account) override;
+  void onClosed(H2Account& account, H2Error code) override;
+  void onFault() override;
   void onSettings() override;
   void onSettingsAnswer() override;
   void onPingAnswer() override;
   void onGoAway() override;
-  void onSent(H2Frame type, int32_t id, size_t length, uint32_t code) override;
-  H2Codec::Grant takeData(H2Stream* stream, size_t most) override;
-  void putData(H2Stream* stream, int32_t id, std::string_view frame_head, size_t bytes) override;
-  void onHeadNotSent(H2Stream* stream) override;
+  void onWindow(H2Account& account) override;
+  void onWindows() override;
+  static H2Stream& streamOf(H2Account& account) { return static_cast<H2Stream&>(account); }
 
   // From the run queue.
   void run() override;
@@ -151,18 +151,20 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
   void takeInput();
   void feed(std::string_view bytes);
   void deliver();
-  void drain();
   void sendOut();
   void letWrite();
+  void letWrite(H2Stream& stream);
+  void awaitTurn(H2Stream& stream);
+  void noteSent();
   loop::Task<void> awaitRoom();
   void noteEnd();
 
   void schedule();
   void change();
   void die(H2End end);
+  void judge(H2Account& account, H2Error error);
   void calmDown();
   void countReset();
-  bool isLate(int32_t id) const;
   void onSettingsLate();
   void onPingTime();
   void onHeadLate();
@@ -173,12 +175,13 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
   const H2Bounds bounds_;
   Owner& owner_;
   const Role role_;
+  std::string out_;    // frames to be written
+  size_t out_at_ = 0;  // of which these bytes are
   H2Codec codec_;
   H2StreamList streams_;
   std::vector<std::unique_ptr<H2Stream>> undelivered_;  // requests whose heads aren't complete, or not told yet
   std::vector<std::unique_ptr<H2Head>> spare_heads_;
-  std::string out_;    // frames to be written
-  size_t out_at_ = 0;  // of which these bytes are
+  size_t wanting_room_ = 0;  // streams that wait to write
   loop::Task<void> room_;
 
   H2End end_ = H2End::kNot;
@@ -192,17 +195,11 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
   bool rests_ = false;  // it has read enough for this turn
   bool changed_ = false;
   bool awaits_ping_ = false;
-  uint32_t last_error_sent_ = 0;  // of a GOAWAY
-  int32_t own_reset_ = 0;         // the stream that is being reset by its owner
   uint32_t pings_sent_ = 0;
   uint32_t pings_answered_ = 0;
   uint32_t goaway_ping_ = 0;  // when so many are answered, the peer has heard of the GOAWAY
   Instant last_frame_;
   Instant ping_sent_;
-  int32_t last_request_ = 0;                // the highest id that a client opened
-  std::array<int32_t, 64> reset_lately_{};  // by us: what the client had sent by then is no fault
-  size_t reset_at_ = 0;                     // the oldest of them
-  int32_t forgotten_ = 0;                   // the highest id that isn't among them any more
   FadingCount resets_;
   FadingCount control_frames_;
   H2Counts counts_;

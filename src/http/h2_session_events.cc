@@ -7,9 +7,6 @@
 namespace remora::http {
 namespace {
 
-// A peer may ask for credit, or measure its bandwidth by PING, about once for each frame it is sent.
-constexpr uint32_t kForgivenPerFrame = 3;
-
 // Control frames that go with each stream that runs.
 constexpr uint32_t kControlPerStream = 10;
 
@@ -18,89 +15,87 @@ constexpr size_t kStreamsInDying = 2;
 
 }  // namespace
 
-void H2Session::onFrame(H2Frame type, int32_t id) {
+void H2Session::onFrame(H2Frame type) {
   ++counts_.frames;
   last_frame_ = loop().now();
-  if (type == H2Frame::kData || type == H2Frame::kHeaders) {  // bounded by flow control and by streams
-    if (!isLate(id)) return;
-    ++counts_.glitches;
-    codec_.terminate(H2Error::kStreamClosed);
-    return;
-  }
+  if (type == H2Frame::kData || type == H2Frame::kHeaders) return;  // bounded by flow control and by streams
   control_frames_.add(last_frame_);
   const auto extra = static_cast<uint32_t>(std::min<size_t>(streams_.size(), UINT16_MAX)) * kControlPerStream;
   if (control_frames_.isOver(last_frame_, extra)) calmDown();
 }
 
-// A message on a stream that the client itself has ended long ago, or left out (RFC 9113 sections 5.1 and 5.1.1). The
-// library would skip it.
-bool H2Session::isLate(int32_t id) const {
-  return role_ == Role::kServer && id != 0 && id <= last_request_ && id > forgotten_ && !codec_.knowsStream(id) &&
-         std::ranges::find(reset_lately_, id) == reset_lately_.end();
-}
-
-H2Stream* H2Session::onRequestBegin(int32_t id) {
+H2Account* H2Session::onRequestBegin(int32_t) {
   ++counts_.streams;
-  last_request_ = id;
   if (is_flood_ || streams_.size() >= kStreamsInDying * std::max<size_t>(bounds_.http2.streams, 1)) return nullptr;
   std::unique_ptr<H2Stream> stream(new H2Stream(*this));
   H2Stream* const made = stream.get();
-  made->id_ = id;
   streams_.add(*made);
   made->beginHead();
   undelivered_.push_back(std::move(stream));
   return made;
 }
 
-void H2Session::onHeadBegin(H2Stream& stream) {
-  stream.beginHead();
+void H2Session::onHeadBegin(H2Account& account) {
+  streamOf(account).beginHead();
 }
 
-bool H2Session::onField(H2Stream& stream, std::string_view name, std::string_view value) {
-  if (!stream.arriving_) return false;
-  if (stream.arriving_->add(name, value)) return true;
-  calmDown();
+bool H2Session::onField(H2Account& account, const HpackField& field) {
+  H2Stream& stream = streamOf(account);
+  switch (stream.arriving_->add(field)) {
+    case H2Head::Added::kWell:
+      return true;
+    case H2Head::Added::kMalformed:
+      codec_.failStream(account, H2Error::kProtocol);
+      return false;
+    case H2Head::Added::kTooMuch:
+      calmDown();
+      return false;
+  }
   return false;
 }
 
-void H2Session::onHeadEnd(H2Stream& stream, End end) {
-  if (!stream.arriving_ || stream.endHead(end)) return;
-  ++counts_.glitches;
-  codec_.reset(stream.id_, H2Error::kEnhanceYourCalm);
+void H2Session::onHeadEnd(H2Account& account, End end) {
+  judge(account, streamOf(account).endHead(end));
 }
 
-void H2Session::onData(H2Stream* stream, int32_t id, std::string_view data) {
-  if (stream && !stream->is_failed_) {
-    stream->keep(data);
-  } else {
-    codec_.consume(id, data.size());
-  }
+void H2Session::onData(H2Account& account, std::string_view data) {
+  const H2Error error = streamOf(account).keep(data);
+  if (error == H2Error::kNone) return;
+  codec_.consume(account, data.size());
+  judge(account, error);
 }
 
-void H2Session::onDataFrame(H2Stream* stream, size_t payload, End end) {
-  if (payload == 0 && end == End::kMore) {
+void H2Session::onDataFrame(H2Account* account, size_t bytes, End end) {
+  if (bytes == 0 && end == End::kMore) {
     ++counts_.glitches;
     control_frames_.add(last_frame_);
     if (control_frames_.isOver(last_frame_)) calmDown();
   }
-  if (stream && end == End::kLast) stream->endReading();
+  if (account && end == End::kLast) judge(*account, streamOf(*account).endReading());
 }
 
-void H2Session::onReset(H2Stream* stream) {
+void H2Session::judge(H2Account& account, H2Error error) {
+  if (error != H2Error::kNone) codec_.failStream(account, error);
+}
+
+void H2Session::onReset(H2Account* account) {
   ++counts_.resets_received;
-  if (stream) stream->was_reset_ = true;
+  if (account) streamOf(*account).was_reset_ = true;
   // A client sets the pace itself: each reset is of a request that it chose to send.
   if (role_ == Role::kServer) countReset();
 }
 
-void H2Session::onClosed(H2Stream* stream, uint32_t code) {
-  if (!stream) return;
-  stream->is_closed_ = true;
-  if (stream->remote_ended_ && stream->local_ended_ && !stream->was_reset_ && code == 0) {
-    resets_.forgive(loop().now());
-    return;
-  }
-  stream->breakDown(code);
+void H2Session::onClosed(H2Account& account, H2Error code) {
+  H2Stream& stream = streamOf(account);
+  const bool ended_well = stream.remote_ended_ && stream.has_sent_end && !stream.was_reset_;
+  if (ended_well && code == H2Error::kNone) return resets_.forgive(loop().now());
+  stream.breakDown(code);
+}
+
+void H2Session::onFault() {
+  ++counts_.resets_forced;
+  ++counts_.glitches;
+  countReset();
 }
 
 void H2Session::onSettings() {
@@ -125,19 +120,13 @@ void H2Session::onGoAway() {
   change();
 }
 
-void H2Session::onSent(H2Frame type, int32_t id, size_t length, uint32_t code) {
-  if (type == H2Frame::kGoAway) last_error_sent_ = code;
-  if (type == H2Frame::kReset) {
-    int32_t& oldest = reset_lately_[reset_at_++ % reset_lately_.size()];
-    forgotten_ = std::max(forgotten_, std::exchange(oldest, id));
-    if (id != own_reset_) {
-      ++counts_.resets_forced;
-      ++counts_.glitches;
-      countReset();
-    }
-  }
-  const bool is_message = type == H2Frame::kHeaders || (type == H2Frame::kData && length > 0);
-  if (is_message) control_frames_.forgive(loop().now(), kForgivenPerFrame);
+void H2Session::onWindow(H2Account& account) {
+  H2Stream& stream = streamOf(account);
+  if (stream.wants_room_ && codec_.maySend() && unsent() <= bounds_.http2.unsent.count / 2) letWrite(stream);
+}
+
+void H2Session::onWindows() {
+  letWrite();
 }
 
 void H2Session::countReset() {
@@ -152,21 +141,6 @@ void H2Session::calmDown() {
   ++counts_.glitches;
   codec_.terminate(H2Error::kEnhanceYourCalm);
   schedule();
-}
-
-H2Codec::Grant H2Session::takeData(H2Stream* stream, size_t most) {
-  if (!stream) return {true, 0, End::kLast};  // its owner went after shutdownWrite()
-  return stream->grant(most, bounds_.http2.unsent.count - std::min(bounds_.http2.unsent.count, unsent()));
-}
-
-void H2Session::putData(H2Stream* stream, int32_t id, std::string_view frame_head, size_t bytes) {
-  out_ += frame_head;
-  if (stream) return stream->takePieces(out_, bytes);
-  if (!codec_.hasPeerEnded(id)) codec_.reset(own_reset_ = id, H2Error::kNone);  // what it sends still is for nobody
-}
-
-void H2Session::onHeadNotSent(H2Stream* stream) {
-  if (stream && !stream->is_closed_ && stream->id_) codec_.reset(own_reset_ = stream->id_, H2Error::kInternal);
 }
 
 // --- time

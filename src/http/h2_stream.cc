@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "base/check.h"
@@ -45,8 +46,8 @@ const RawResponse* H2Stream::takeResponse() {
 }
 
 Result<void> H2Stream::sendHead(std::span<const HeadField> fields, End end) {
-  if (!session_ || is_closed_ || local_ended_ || !session_->sendHead(*this, fields, end)) {
-    if (id_ == 0) breakDown(0);
+  if (!session_ || is_failed_ || has_sent_end || !session_->sendHead(*this, fields, end)) {
+    if (id() == 0) breakDown(H2Error::kNone);
     return closed();
   }
   head_sent_ = true;
@@ -55,37 +56,26 @@ Result<void> H2Stream::sendHead(std::span<const HeadField> fields, End end) {
 
 Result<void> H2Stream::sendTrailers(std::span<const HeadField> fields) {
   check(head_sent_, "a head comes before trailers");
-  if (!session_ || is_closed_ || local_ended_ || ends_ || !session_->sendTrailers(*this, fields)) return closed();
+  if (!session_ || is_failed_ || has_sent_end || !session_->sendTrailers(*this, fields)) return closed();
   return {};
 }
 
 net::IoResult H2Stream::put(std::span<const iovec> pieces, End end) {
   if (is_failed_ || !session_) return {0, ECONNRESET};
-  if (is_closed_ || local_ended_ || ends_) return {0, EPIPE};
+  if (!is_open || has_sent_end) return {0, EPIPE};
   check(head_sent_, "a head comes before the body");
   size_t wanted = 0;
   for (const iovec& piece : pieces) wanted += piece.iov_len;
   if (wanted == 0 && end == End::kMore) return {0, 0};
-  pieces_ = pieces;
-  piece_at_ = 0;
-  left_ = wanted;
-  ends_ = end == End::kLast;
-  session_->sendData(*this);
-  const size_t taken = wanted - std::exchange(left_, 0);
-  pieces_ = {};
-  if (is_failed_) return {taken, taken ? EAGAIN : ECONNRESET};
-  const bool is_whole = taken == wanted && (end == End::kMore || local_ended_);
-  ends_ = false;
-  if (is_whole) return {taken, 0};
+  const size_t taken = session_->sendData(*this, pieces, end);
+  if (taken == wanted && (end == End::kMore || has_sent_end)) return {taken, 0};
   may_write_ = false;
   return {taken, EAGAIN};
 }
 
 void H2Stream::shutdownWrite() {
-  if (is_failed_ || !session_ || is_closed_ || local_ended_) return;
-  if (!head_sent_) return;
-  ends_ = true;  // and stays so until the window lets the last frame out
-  session_->sendData(*this);
+  if (is_failed_ || !session_ || !is_open || has_sent_end || !head_sent_) return;
+  session_->sendData(*this, {}, End::kLast);
 }
 
 void H2Stream::flush() {
@@ -102,7 +92,7 @@ net::IoResult H2Stream::read(std::span<char> into) {
       inbox_.clear();
       inbox_at_ = 0;
     }
-    if (session_) session_->consume(id_, n);
+    if (session_) session_->consume(*this, n);
     may_read_ = isReadable();
     return {n, 0};
   }
@@ -129,44 +119,62 @@ H2Head& H2Stream::beginHead() {
   return *arriving_;
 }
 
-bool H2Stream::endHead(End end) {
-  arriving_->finish(end);
+H2Error H2Stream::endHead(End end) {
+  if (!arriving_->finish(end)) return H2Error::kProtocol;
   switch (arriving_->kind()) {
     case H2Head::Kind::kRequest:
       has_final_head_ = true;
       head_ = std::move(arriving_);
+      noteLength(*head_);
       break;
     case H2Head::Kind::kResponse:
-      if (heads_.size() >= kHeadsWaiting) return false;
+      if (heads_.size() >= kHeadsWaiting) return H2Error::kEnhanceYourCalm;
       // One past its bounds ends the heads too: nobody goes on after it.
       has_final_head_ = arriving_->status() >= 200 || arriving_->failure() || end == End::kLast;
+      if (has_final_head_) noteLength(*arriving_);
       heads_.push_back(std::move(arriving_));
       break;
     case H2Head::Kind::kTrailers:
+      if (end == End::kMore) return H2Error::kProtocol;
       trailers_ = std::move(arriving_);
       trailer_fields_ = trailers_->trailers();
       break;
   }
-  if (end == End::kLast) {
-    endReading();
-  } else {
-    wakeReader();
-  }
-  return true;
+  if (end == End::kLast) return endReading();
+  wakeReader();
+  return H2Error::kNone;
 }
 
-void H2Stream::keep(std::string_view data) {
+// RFC 9113 section 8.1.1. What can't be understood is refused when the head is validated.
+void H2Stream::noteLength(const H2Head& head) {
+  const bool is_empty = !is_server_ && (asked_for_head_ || head.status() == 204 || head.status() == 304);
+  const Headers& headers = is_server_ ? head.request().headers : head.response().headers;
+  const Field* const length = headers.find(HeaderId::kContentLength);
+  if (is_empty || head.failure() || !length) return;
+  const std::optional<uint64_t> announced = ascii::parseDecimal(length->value);
+  due_ = announced ? static_cast<int64_t>(std::min<uint64_t>(*announced, INT64_MAX)) : -1;
+}
+
+H2Error H2Stream::keep(std::string_view data) {
+  if (!has_final_head_) return H2Error::kProtocol;
+  if (due_ >= 0) {
+    if (static_cast<int64_t>(data.size()) > due_) return H2Error::kProtocol;
+    due_ -= static_cast<int64_t>(data.size());
+  }
   if (inbox_at_ > 0 && inbox_.size() + data.size() > inbox_.capacity()) {
     inbox_.erase(0, inbox_at_);
     inbox_at_ = 0;
   }
   inbox_ += data;
   wakeReader();
+  return H2Error::kNone;
 }
 
-void H2Stream::endReading() {
+H2Error H2Stream::endReading() {
+  if (due_ > 0) return H2Error::kProtocol;
   remote_ended_ = true;
   wakeReader();
+  return H2Error::kNone;
 }
 
 std::unexpected<Failure> H2Stream::closed() const {
@@ -174,14 +182,14 @@ std::unexpected<Failure> H2Stream::closed() const {
               wasRefused() ? Reached::kNo : Reached::kMaybe);
 }
 
-void H2Stream::breakDown(uint32_t code) {
+void H2Stream::breakDown(H2Error code) {
   if (is_failed_) return;
   is_failed_ = true;
-  code_ = code;
+  code_ = static_cast<uint32_t>(code);
   // An answer that came whole is read to its end, whatever became of the request's rest (RFC 9113 section 8.1).
   if (!is_server_ && remote_ended_) return notify({.readable = true, .writable = true});
   if (is_server_) {
-    if (session_) session_->consume(id_, inbox_.size() - inbox_at_);
+    if (session_) session_->consume(*this, inbox_.size() - inbox_at_);
     inbox_ = {};
     inbox_at_ = 0;
     remote_ended_ = false;
@@ -190,37 +198,7 @@ void H2Stream::breakDown(uint32_t code) {
 }
 
 void H2Stream::letWrite() {
-  wants_room_ = false;
   if (!may_write_) notify({.writable = true});
-}
-
-H2Codec::Grant H2Stream::grant(size_t most, size_t room) {
-  if (left_ == 0 && !ends_) {
-    letWrite();  // nobody is writing: the window has opened
-    return {};
-  }
-  if (left_ > 0 && room == 0) {
-    wants_room_ = true;
-    return {};
-  }
-  const size_t bytes = std::min({most, left_, room});
-  return {true, bytes, bytes == left_ && ends_ ? End::kLast : End::kMore};
-}
-
-void H2Stream::takePieces(std::string& out, size_t bytes) {
-  left_ -= bytes;
-  while (bytes > 0) {
-    const iovec& piece = pieces_.front();
-    const size_t n = std::min(bytes, piece.iov_len - piece_at_);
-    out.append(static_cast<const char*>(piece.iov_base) + piece_at_, n);
-    bytes -= n;
-    piece_at_ += n;
-    if (piece_at_ == piece.iov_len) {
-      pieces_ = pieces_.subspan(1);
-      piece_at_ = 0;
-    }
-  }
-  if (left_ == 0 && ends_) local_ended_ = true;
 }
 
 }  // namespace remora::http

@@ -22,13 +22,13 @@ namespace remora::http {
 
 class H2Session;
 
-class H2Stream final : public net::Stream {
+class H2Stream final : public net::Stream, private H2Account {
  public:
   ~H2Stream() override;
   static void* operator new(size_t bytes);
   static void operator delete(void* memory, size_t bytes) noexcept;
 
-  int32_t id() const { return id_; }  // 0 until a client's head is sent
+  int32_t id() const { return H2Account::id; }  // 0 until a client's head is sent
 
   // --- received ---
   // Of a server. Views live as long as the stream.
@@ -42,14 +42,14 @@ class H2Stream final : public net::Stream {
   const Headers& trailers() const { return trailer_fields_; }
   // Provably not one byte was handled: REFUSED_STREAM, or above the last stream of a GOAWAY, or never sent.
   bool wasRefused() const {
-    return is_failed_ && (id_ == 0 || code_ == static_cast<uint32_t>(H2Error::kRefusedStream));
+    return is_failed_ && (id() == 0 || code_ == static_cast<uint32_t>(H2Error::kRefusedStream));
   }
   // RFC 9113 section 7, of a reset from either side; 0 when there was none, or the session died.
   uint32_t resetCode() const { return code_; }
   // What the peer sent on this stream broke the protocol: a malformed head, a body that isn't as long as announced.
   bool wasMalformed() const { return is_failed_ && !was_reset_ && code_ == static_cast<uint32_t>(H2Error::kProtocol); }
   bool isReceived() const { return remote_ended_; }  // END_STREAM came
-  bool isSent() const { return local_ended_; }       // END_STREAM was sent
+  bool isSent() const { return has_sent_end; }       // END_STREAM was sent
 
   // --- sent ---
   // A request, a response or an interim response, encoded at once. Fails when the stream is closed.
@@ -78,14 +78,13 @@ class H2Stream final : public net::Stream {
   net::IoResult put(std::span<const iovec> pieces, End end);
   // What the session tells.
   H2Head& beginHead();
-  bool endHead(End end);  // false: it may not come like this
-  void keep(std::string_view data);
-  void endReading();
-  void breakDown(uint32_t code);
+  H2Error endHead(End end);  // other than kNone: it may not come like this
+  H2Error keep(std::string_view data);
+  H2Error endReading();
+  void breakDown(H2Error code);
   std::unexpected<Failure> closed() const;
   void letWrite();
-  H2Codec::Grant grant(size_t most, size_t room);
-  void takePieces(std::string& out, size_t bytes);
+  void noteLength(const H2Head& head);
 
   bool isReadable() const;
   void wakeReader();
@@ -95,7 +94,6 @@ class H2Stream final : public net::Stream {
   H2Session* session_;  // null when it is gone
   H2Stream* next_ = nullptr;
   H2Stream* prev_ = nullptr;
-  int32_t id_ = 0;
   uint32_t code_ = 0;
   H2Error closes_with_ = H2Error::kCancel;
 
@@ -111,18 +109,13 @@ class H2Stream final : public net::Stream {
   bool has_final_head_ = false;  // it came
   bool gives_body_ = false;      // a server, or the final head was taken
   bool remote_ended_ = false;
-  bool was_reset_ = false;  // RST_STREAM came
-  bool is_failed_ = false;  // reset from either side, or the session died
-  bool is_closed_ = false;  // the codec has forgotten it
+  bool was_reset_ = false;       // RST_STREAM came
+  bool is_failed_ = false;       // reset from either side, or the session died
+  bool asked_for_head_ = false;  // a client's
+  int64_t due_ = -1;             // bytes of the announced body that didn't come yet; -1: none was announced
 
   // Written by whoever sends.
-  std::span<const iovec> pieces_;  // only while put() runs
-  size_t piece_at_ = 0;            // bytes of the first piece that are gone
-  size_t left_ = 0;
-  bool ends_ = false;      // END_STREAM when nothing is left
-  bool has_data_ = false;  // the codec asks for data
-  bool local_ended_ = false;
-  bool wants_room_ = false;  // the session had too much unsent
+  bool wants_room_ = false;  // the session had too much unsent, or its window was closed
   bool head_sent_ = false;
 };
 

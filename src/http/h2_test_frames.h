@@ -1,5 +1,5 @@
 // Frames of HTTP/2 by hand, for tests that must send what no codec would (RFC 9113 sections 4 and 6): a writer, a
-// reader, and HPACK by the library.
+// reader, and HPACK by another codec than ours.
 #pragma once
 
 #include <nghttp2/nghttp2.h>
@@ -89,6 +89,43 @@ class Hpack {
 
  private:
   nghttp2_hd_deflater* deflater_ = nullptr;
+};
+
+class HpackReader {
+ public:
+  HpackReader() { nghttp2_hd_inflate_new(&inflater_); }
+  ~HpackReader() { nghttp2_hd_inflate_del(inflater_); }
+  HpackReader(const HpackReader&) = delete;
+  HpackReader& operator=(const HpackReader&) = delete;
+
+  void resize(size_t bytes) { nghttp2_hd_inflate_change_table_size(inflater_, bytes); }
+  // Of a whole block; "broken" when it is.
+  Fields read(std::string_view block) {
+    Fields fields;
+    const auto* at = reinterpret_cast<const uint8_t*>(block.data());
+    size_t left = block.size();
+    for (;;) {
+      nghttp2_nv field;
+      int flags = 0;
+      const ssize_t used = nghttp2_hd_inflate_hd2(inflater_, &field, &flags, at, left, 1);
+      if (used < 0) return {{"broken", ""}};
+      at += used;
+      left -= static_cast<size_t>(used);
+      const auto text = [](const uint8_t* bytes, size_t length) {
+        return std::string(reinterpret_cast<const char*>(bytes), length);
+      };
+      if (flags & NGHTTP2_HD_INFLATE_EMIT) {
+        fields.emplace_back(text(field.name, field.namelen), text(field.value, field.valuelen));
+      }
+      if (flags & NGHTTP2_HD_INFLATE_FINAL) break;
+      if (!(flags & NGHTTP2_HD_INFLATE_EMIT) && left == 0) break;
+    }
+    nghttp2_hd_inflate_end_headers(inflater_);
+    return fields;
+  }
+
+ private:
+  nghttp2_hd_inflater* inflater_ = nullptr;
 };
 
 struct Seen {

@@ -85,12 +85,12 @@ struct H2Pair {
 
 // One session, and its peer by hand. A client has a request open on stream 1, which may be written still.
 struct H2Raw {
-  explicit H2Raw(H2Session::Role role, const H2Bounds& bounds = {}, size_t capacity = 1 << 20) {
+  explicit H2Raw(H2Session::Role role, const H2Bounds& bounds = {}, size_t capacity = 1 << 20, bool answers = true) {
     std::tie(near, far) = net::MemoryStream::pair(loop, capacity);
     session.emplace(role, *near, scratch, bounds, owner);
     session->start();
     if (role == H2Session::Role::kServer) say(std::string(frames::kPreface));
-    say(frames::settings() + frames::settingsAck());
+    say(frames::settings() + (answers ? frames::settingsAck() : ""));
     if (role == H2Session::Role::kClient) open(End::kMore);
     heard();
   }

@@ -7,39 +7,6 @@ namespace {
 
 using Id = HeaderId;
 
-// RFC 9113 section 8.2.1, and as strict as the parser of HTTP/1: a tab is the only control in a value.
-bool isName(std::string_view name) {
-  return !name.empty() &&
-         std::ranges::all_of(name, [](char c) { return ascii::isTokenChar(c) && !(c >= 'A' && c <= 'Z'); });
-}
-
-bool isValue(std::string_view value) {
-  if (!value.empty() && (ascii::isBlank(value.front()) || ascii::isBlank(value.back()))) return false;
-  return std::ranges::all_of(value, [](char c) { return c == '\t' || (static_cast<uint8_t>(c) >= 0x20 && c != 0x7f); });
-}
-
-// RFC 9113 section 8.2.2: what speaks of the connection has no meaning here, and another one behind us.
-bool isAllowed(const Field& field) {
-  switch (field.id) {
-    case Id::kConnection:
-    case Id::kKeepAlive:
-    case Id::kProxyConnection:
-    case Id::kTransferEncoding:
-    case Id::kUpgrade:
-    case Id::kHttp2Settings:
-      return false;
-    case Id::kTe:
-      return ascii::equalsIgnoreCase(field.value, "trailers");
-    default:
-      return true;
-  }
-}
-
-bool areFieldsRight(const Headers& headers) {
-  return std::ranges::all_of(
-      headers, [](const Field& field) { return isName(field.name) && isValue(field.value) && isAllowed(field); });
-}
-
 Result<BodyPlan> planStreamBody(const Headers& headers, bool has_body) {
   BodyPlan plan{.framing = has_body ? Framing::kStream : Framing::kNone};
   const Field* const length = headers.find(Id::kContentLength);
@@ -94,7 +61,6 @@ Result<Request> validateH2Request(const RawRequest& raw, const RequestPolicy& po
   if (raw.method.empty() || raw.method.size() > kMethodBytesMost ||
       !std::ranges::all_of(raw.method, ascii::isTokenChar))
     return fail(Reason::kBadRequestLine);
-  if (!areFieldsRight(raw.headers)) return fail(Reason::kBadHeader);
   const Field* const expect = raw.headers.find(Id::kExpect);
   if (raw.headers.isRepeated(Id::kHost)) return fail(Reason::kBadHost);
   if (raw.headers.isRepeated(Id::kExpect)) return fail(Reason::kBadExpect);
@@ -123,7 +89,7 @@ Result<Response> validateH2Response(const RawResponse& raw, Method method) {
   response.minor = raw.minor;
   // Section 8.6: there is no 101 in HTTP/2.
   if (raw.status < 100 || raw.status > 599 || raw.status == 101) return fail(Reason::kBadResponse);
-  if (!areFieldsRight(raw.headers) || raw.headers.find(Id::kTe)) return fail(Reason::kBadResponse);
+  if (raw.headers.find(Id::kTe)) return fail(Reason::kBadResponse);
   const Result<BodyPlan> body = planStreamBody(raw.headers, raw.has_body);
   if (!body) return fail(Reason::kBadResponse);
   const bool is_interim = raw.status < 200;

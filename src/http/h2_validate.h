@@ -1,6 +1,6 @@
 // RawRequest -> Request and RawResponse -> Response for heads that came over HTTP/2 (RFC 9113 sections 8.1 to 8.3 and
-// 8.5, RFC 8441). Nothing that HTTP/1 could read differently passes, because it may be forwarded as HTTP/1. Pure; any
-// thread. It checks what the codec has checked as well: another codec may not.
+// 8.5, RFC 8441). Nothing that HTTP/1 could read differently passes, because it may be forwarded as HTTP/1: each field
+// by itself was looked at when it arrived (http/h2_head.h). Pure; any thread.
 #pragma once
 
 #include <span>

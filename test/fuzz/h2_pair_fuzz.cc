@@ -3,6 +3,7 @@
 // failed; neither side ever finds the other's protocol wrong.
 #include <array>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <memory>
@@ -22,8 +23,10 @@ using http::End;
 using http::H2Session;
 using http::H2Stream;
 
-void require(bool holds) {
-  if (!holds) std::abort();
+void require(bool holds, int line = __builtin_LINE()) {
+  if (holds) return;
+  std::fprintf(stderr, "line %d\n", line);
+  std::abort();
 }
 
 // What one direction of a stream said and heard.

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "http/h1_parser.h"
+#include "http/h2_field.h"
 #include "http/h2_head.h"
 #include "http/h2_validate.h"
 
@@ -72,23 +73,25 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   bytes.remove_prefix(1);
   const bool is_request = flags & 1;
   http::H2Head head;
+  using Added = http::H2Head::Added;
+  const auto add = [&](std::string_view name, std::string_view value) {
+    const std::string_view token = name.starts_with(':') ? name.substr(1) : name;
+    return head.add({name, value, http::headerIdOf(name), http::isFieldName(token), http::isFieldValue(value)});
+  };
   head.begin(is_request ? http::H2Head::Kind::kRequest : http::H2Head::Kind::kResponse,
              {.bytes = 4096, .fields = 30, .target = 1024});
   if (is_request) {
-    head.add(":scheme", flags & 2 ? "http" : "https");
-    head.add(":authority", "shop");
-    head.add(":method", cut(bytes));
-    head.add(":path", cut(bytes));
-  } else {
-    head.add(":status", cut(bytes));
+    add(":scheme", flags & 2 ? "http" : "https");
+    add(":authority", "shop");
+    if (add(":method", cut(bytes)) != Added::kWell || add(":path", cut(bytes)) != Added::kWell) return 0;
+  } else if (add(":status", cut(bytes)) != Added::kWell) {
+    return 0;
   }
-  bool goes_on = true;
-  while (goes_on && !bytes.empty()) {
+  while (!bytes.empty()) {
     const std::string_view name = cut(bytes);
-    goes_on = head.add(name, cut(bytes));
+    if (add(name, cut(bytes)) != Added::kWell) return 0;
   }
-  head.finish(flags & 4 ? http::End::kLast : http::End::kMore);
-  if (head.failure()) return 0;
+  if (!head.finish(flags & 4 ? http::End::kLast : http::End::kMore) || head.failure()) return 0;
   is_request ? checkRequest(head.request()) : checkResponse(head.response());
   return 0;
 }
