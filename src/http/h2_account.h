@@ -39,8 +39,8 @@ class H2Accounts {
   }
 
  private:
-  // The ids of one side follow each other by two.
-  size_t slotOf(int32_t id) const { return static_cast<size_t>(id >> 1) & mask_; }
+  // The ids of one side follow each other by two: spread, so that no long run must be searched, or moved up.
+  size_t slotOf(int32_t id) const { return (static_cast<uint32_t>(id) * 0x9e3779b1U >> 16) & mask_; }
   void grow();
 
   std::unique_ptr<H2Account*[]> slots_;  // never more than half full

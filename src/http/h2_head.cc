@@ -1,9 +1,11 @@
 #include "http/h2_head.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "http/h2_field.h"
 #include "http/validate.h"
+#include "loop/frame_pool.h"
 
 namespace remora::http {
 namespace {
@@ -15,7 +17,10 @@ constexpr size_t kExcess = 4;
 constexpr size_t kLineBytes = 4;
 
 // Kept for the next head; a larger one was an exception.
-constexpr size_t kTextKept = 8 << 10;
+constexpr size_t kTextKept = 4 << 10;
+
+// Of a thread. With more than so many at once, each exchange makes its own.
+constexpr size_t kSpareMost = 256;
 
 void reuse(std::string& text) {
   if (text.capacity() > kTextKept) text = {};
@@ -23,6 +28,39 @@ void reuse(std::string& text) {
 }
 
 }  // namespace
+
+// Plain and constant-initialised, as loop/frame_pool.cc has it.
+struct H2HeadPool {
+  std::unique_ptr<H2Head> first;
+  size_t count = 0;
+
+  H2HeadPtr take() {
+    if (!first) return H2HeadPtr(new H2Head);
+    H2HeadPtr head(first.release());
+    first = std::move(head->next_spare_);
+    --count;
+    return head;
+  }
+  void give(H2Head* head) {
+    std::unique_ptr<H2Head> given(head);
+    if (!loop::kIsPooled || count >= kSpareMost) return;
+    given->next_spare_ = std::move(first);
+    first = std::move(given);
+    ++count;
+  }
+};
+
+namespace {
+constinit thread_local H2HeadPool pool;
+}
+
+H2HeadPtr takeHead() {
+  return pool.take();
+}
+
+void H2HeadGiveBack::operator()(H2Head* head) const noexcept {
+  pool.give(head);
+}
 
 void H2Head::begin(Kind kind, const Bounds& bounds) {
   kind_ = kind;

@@ -1,10 +1,11 @@
 // One head, or one trailer section, as it comes out of HPACK: written as lines of HTTP/1, so that whoever forwards it
-// can copy runs of them. Every field is charged against the bounds, kept or not. Owned by a session and lent to a
-// stream, used again and again; views into it hold until the next begin(). Belongs to one core.
+// can copy runs of them. Every field is charged against the bounds, kept or not. Views into it hold until it is given
+// back. A core's heads are used again and again, whichever session's they were; each belongs to one core.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -56,6 +57,7 @@ class H2Head {
     HeaderId id;
   };
   enum Pseudo : uint8_t { kMethod, kTarget, kScheme, kProtocol, kAuthority, kStatus };
+  friend struct H2HeadPool;
   void charge(std::string_view name, std::string_view value);
   bool addPseudo(std::string_view name, std::string_view value);
   void addLine(std::string_view name, std::string_view value, HeaderId id);
@@ -75,8 +77,15 @@ class H2Head {
   uint32_t cookies_ = 0;
   uint8_t pseudos_ = 0;  // those that came, a bit each
   std::optional<Failure> failure_;
+  std::unique_ptr<H2Head> next_spare_;
   RawRequest request_;  // its headers are those of trailers too
   RawResponse response_;
 };
+
+struct H2HeadGiveBack {
+  void operator()(H2Head* head) const noexcept;
+};
+using H2HeadPtr = std::unique_ptr<H2Head, H2HeadGiveBack>;
+H2HeadPtr takeHead();
 
 }  // namespace remora::http

@@ -370,12 +370,7 @@ void H2Session::forget(H2Stream& stream) {
   const bool was_full = streams_.size() >= streamsMost();
   streams_.remove(stream);
   wanting_room_ -= stream.wants_room_;
-  giveHead(std::move(stream.head_));
-  giveHead(std::move(stream.arriving_));
-  giveHead(std::move(stream.trailers_));
-  for (auto& head : stream.heads_) giveHead(std::move(head));
   if (isEnded()) return codec_.reset(stream, H2Error::kCancel);
-  if (isIdle() && spare_heads_.size() > 1) spare_heads_.resize(1);
   codec_.consume(stream, stream.inbox_.size() - stream.inbox_at_);
   const bool is_answered = role_ == Role::kServer && stream.has_sent_end;
   codec_.reset(stream, is_answered ? H2Error::kNone : stream.closes_with_);
@@ -385,18 +380,6 @@ void H2Session::forget(H2Stream& stream) {
 
 const H2Head::Bounds& H2Session::boundsOf(H2Head::Kind kind) const {
   return kind == H2Head::Kind::kTrailers ? bounds_.trailers : bounds_.head;
-}
-
-std::unique_ptr<H2Head> H2Session::takeHead() {
-  if (spare_heads_.empty()) return std::make_unique<H2Head>();
-  std::unique_ptr<H2Head> head = std::move(spare_heads_.back());
-  spare_heads_.pop_back();
-  return head;
-}
-
-void H2Session::giveHead(std::unique_ptr<H2Head> head) {
-  constexpr size_t kSpareHeads = 4;
-  if (head && spare_heads_.size() < kSpareHeads && !isEnded()) spare_heads_.push_back(std::move(head));
 }
 
 }  // namespace remora::http

@@ -122,8 +122,6 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
   void consume(H2Stream& stream, size_t bytes);
   void forget(H2Stream& stream);
   const H2Head::Bounds& boundsOf(H2Head::Kind kind) const;
-  std::unique_ptr<H2Head> takeHead();
-  void giveHead(std::unique_ptr<H2Head> head);
 
   // What the codec tells.
   void onFrame(H2Frame type) override;
@@ -180,8 +178,7 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
   H2Codec codec_;
   H2StreamList streams_;
   std::vector<std::unique_ptr<H2Stream>> undelivered_;  // requests whose heads aren't complete, or not told yet
-  std::vector<std::unique_ptr<H2Head>> spare_heads_;
-  size_t wanting_room_ = 0;  // streams that wait to write
+  size_t wanting_room_ = 0;                             // streams that wait to write
   loop::Task<void> room_;
 
   H2End end_ = H2End::kNot;

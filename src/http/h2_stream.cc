@@ -7,7 +7,6 @@
 
 #include "base/check.h"
 #include "http/h2_session.h"
-#include "loop/frame_pool.h"
 
 namespace remora::http {
 namespace {
@@ -16,14 +15,6 @@ namespace {
 constexpr size_t kInboxKept = 16 << 10;
 
 }  // namespace
-
-void* H2Stream::operator new(size_t bytes) {
-  return loop::takeFrame(bytes);
-}
-
-void H2Stream::operator delete(void* memory, size_t bytes) noexcept {
-  loop::giveFrame(memory, bytes);
-}
 
 H2Stream::H2Stream(H2Session& session)
     : Stream(session.loop()), session_(&session), is_server_(session.role() == H2Session::Role::kServer) {
@@ -35,12 +26,12 @@ H2Stream::~H2Stream() {
 }
 
 const RawResponse* H2Stream::takeResponse() {
-  if (heads_.empty()) return nullptr;
-  if (session_) session_->giveHead(std::move(head_));
+  if (heads_count_ == 0) return nullptr;
   head_ = std::move(heads_.front());
-  heads_.erase(heads_.begin());
+  std::move(heads_.begin() + 1, heads_.begin() + heads_count_, heads_.begin());
+  --heads_count_;
   // One that is too large may have no status that could be read: nothing follows it that anyone would want.
-  gives_body_ = has_final_head_ && heads_.empty();
+  gives_body_ = has_final_head_ && heads_count_ == 0;
   may_read_ = isReadable();
   return &head_->response();
 }
@@ -97,13 +88,13 @@ net::IoResult H2Stream::read(std::span<char> into) {
     return {n, 0};
   }
   if (gives_body_ && remote_ended_) return {0, trailers_ && trailers_->failure() ? EBADMSG : 0};
-  if (is_failed_ && heads_.empty()) return {0, ECONNRESET};
+  if (is_failed_ && heads_count_ == 0) return {0, ECONNRESET};
   may_read_ = isReadable();
   return {0, EAGAIN};
 }
 
 bool H2Stream::isReadable() const {
-  return !heads_.empty() || is_failed_ || (gives_body_ && (inbox_at_ < inbox_.size() || remote_ended_));
+  return heads_count_ > 0 || is_failed_ || (gives_body_ && (inbox_at_ < inbox_.size() || remote_ended_));
 }
 
 void H2Stream::wakeReader() {
@@ -111,7 +102,7 @@ void H2Stream::wakeReader() {
 }
 
 H2Head& H2Stream::beginHead() {
-  if (!arriving_) arriving_ = session_->takeHead();
+  if (!arriving_) arriving_ = takeHead();
   const auto kind = has_final_head_ ? H2Head::Kind::kTrailers
                     : is_server_    ? H2Head::Kind::kRequest
                                     : H2Head::Kind::kResponse;
@@ -128,11 +119,11 @@ H2Error H2Stream::endHead(End end) {
       noteLength(*head_);
       break;
     case H2Head::Kind::kResponse:
-      if (heads_.size() >= kHeadsWaiting) return H2Error::kEnhanceYourCalm;
+      if (heads_count_ == heads_.size()) return H2Error::kEnhanceYourCalm;
       // One past its bounds ends the heads too: nobody goes on after it.
       has_final_head_ = arriving_->status() >= 200 || arriving_->failure() || end == End::kLast;
       if (has_final_head_) noteLength(*arriving_);
-      heads_.push_back(std::move(arriving_));
+      heads_[heads_count_++] = std::move(arriving_);
       break;
     case H2Head::Kind::kTrailers:
       if (end == End::kMore) return H2Error::kProtocol;

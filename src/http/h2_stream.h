@@ -6,27 +6,26 @@
 // session's death, before the other side had said everything.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "base/result.h"
 #include "http/h2_codec.h"
 #include "http/h2_head.h"
 #include "http/message.h"
+#include "loop/frame_pool.h"
 #include "net/stream.h"
 
 namespace remora::http {
 
 class H2Session;
 
-class H2Stream final : public net::Stream, private H2Account {
+class H2Stream final : public net::Stream, public loop::Pooled, private H2Account {
  public:
   ~H2Stream() override;
-  static void* operator new(size_t bytes);
-  static void operator delete(void* memory, size_t bytes) noexcept;
 
   int32_t id() const { return H2Account::id; }  // 0 until a client's head is sent
 
@@ -98,12 +97,13 @@ class H2Stream final : public net::Stream, private H2Account {
   H2Error closes_with_ = H2Error::kCancel;
 
   // Written by what arrives.
-  std::unique_ptr<H2Head> head_;                // a request, or the response head taken last
-  std::vector<std::unique_ptr<H2Head>> heads_;  // response heads not taken yet
-  std::unique_ptr<H2Head> arriving_;
-  std::unique_ptr<H2Head> trailers_;
+  H2HeadPtr head_;                              // a request, or the response head taken last
+  std::array<H2HeadPtr, kHeadsWaiting> heads_;  // response heads not taken yet
+  size_t heads_count_ = 0;
+  H2HeadPtr arriving_;
+  H2HeadPtr trailers_;
   Headers trailer_fields_;  // views into trailers_
-  std::string inbox_;
+  std::basic_string<char, std::char_traits<char>, loop::PoolAllocator<char>> inbox_;
   size_t inbox_at_ = 0;
   bool is_server_;
   bool has_final_head_ = false;  // it came

@@ -10,14 +10,6 @@ namespace {
 constexpr size_t kStep = 64;
 constexpr size_t kClasses = 64;  // frames up to 4 KiB are kept; larger ones would be a mistake worth seeing
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-constexpr bool kPooled = false;
-#else
-constexpr bool kPooled = true;
-#endif
-#endif
-
 struct FreeFrame {
   FreeFrame* next;
 };
@@ -41,7 +33,7 @@ void* takeFrame(size_t bytes) {
   FramePool& own = pool;
   ++own.counts.taken;
   const size_t cls = classOf(bytes);
-  if (kPooled && cls < kClasses) {
+  if (kIsPooled && cls < kClasses) {
     if (FreeFrame* frame = own.free[cls]) {
       own.free[cls] = frame->next;
       return frame;
@@ -55,7 +47,7 @@ void* takeFrame(size_t bytes) {
 
 void giveFrame(void* frame, size_t bytes) noexcept {
   const size_t cls = classOf(bytes);
-  if (!kPooled || cls >= kClasses) {
+  if (!kIsPooled || cls >= kClasses) {
     std::free(frame);
     return;
   }

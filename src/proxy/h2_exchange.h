@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "http/h2_session.h"
+#include "loop/frame_pool.h"
 #include "loop/loop.h"
 #include "proxy/downstream.h"
 #include "proxy/exchange.h"
@@ -13,7 +14,7 @@ namespace remora::proxy {
 
 class H2Connection;
 
-class H2Exchange final : public Downstream, loop::TaskOwner {
+class H2Exchange final : public Downstream, public loop::Pooled, loop::TaskOwner {
  public:
   H2Exchange(H2Connection& connection, std::unique_ptr<http::H2Stream> stream);
   ~H2Exchange();
