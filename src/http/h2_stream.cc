@@ -168,6 +168,11 @@ H2Error H2Stream::endReading() {
   return H2Error::kNone;
 }
 
+std::optional<Failure> H2Stream::brokenBy() const {
+  if (transport_failure_) return transport_failure_;
+  return Failure{Reason::kUpstreamReset, wasRefused() ? Reached::kNo : Reached::kMaybe, static_cast<int32_t>(code_)};
+}
+
 std::unexpected<Failure> H2Stream::closed() const {
   return fail(is_server_ ? Reason::kClientReset : Reason::kUpstreamReset,
               wasRefused() ? Reached::kNo : Reached::kMaybe);
@@ -177,6 +182,7 @@ void H2Stream::breakDown(H2Error code) {
   if (is_failed_) return;
   is_failed_ = true;
   code_ = static_cast<uint32_t>(code);
+  if (session_ && session_->isEnded()) transport_failure_ = session_->transport_.brokenBy();
   // An answer that came whole is read to its end, whatever became of the request's rest (RFC 9113 section 8.1).
   if (!is_server_ && remote_ended_) return notify({.readable = true, .writable = true});
   if (is_server_) {

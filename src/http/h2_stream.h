@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -47,6 +48,8 @@ class H2Stream final : public net::Stream, public loop::Pooled, private H2Accoun
   uint32_t resetCode() const { return code_; }
   // What the peer sent on this stream broke the protocol: a malformed head, a body that isn't as long as announced.
   bool wasMalformed() const { return is_failed_ && !was_reset_ && code_ == static_cast<uint32_t>(H2Error::kProtocol); }
+  // Of a client, after hasError().
+  std::optional<Failure> brokenBy() const override;
   bool isReceived() const { return remote_ended_; }  // END_STREAM came
   bool isSent() const { return has_sent_end; }       // END_STREAM was sent
 
@@ -94,6 +97,7 @@ class H2Stream final : public net::Stream, public loop::Pooled, private H2Accoun
   H2Stream* next_ = nullptr;
   H2Stream* prev_ = nullptr;
   uint32_t code_ = 0;
+  std::optional<Failure> transport_failure_;
   H2Error closes_with_ = H2Error::kCancel;
 
   // Written by what arrives.

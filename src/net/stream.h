@@ -59,6 +59,8 @@ class Stream {
   virtual void resetOnClose() = 0;
   // Of a stream that was made by connecting, once it is writable: 0 or why it failed.
   virtual int connectError() { return 0; }
+  // Why it broke, where the transport knows it better than an errno tells: a TLS peer that refuses us late.
+  virtual std::optional<Failure> brokenBy() const { return std::nullopt; }
   virtual std::optional<TransportProof> proof() const { return std::nullopt; }
   virtual int descriptor() const { return -1; }
   // Acknowledges what was received at once instead of after the usual delay; once, for what was received so far.

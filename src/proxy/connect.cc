@@ -22,10 +22,11 @@ std::string_view hostOf(const upstream::EndpointState& endpoint, std::array<char
 
 // TLS over the fresh connection; ALPN settles what is spoken.
 loop::Task<void> encrypt(Core& core, const upstream::ClusterState& cluster, upstream::EndpointState& endpoint,
-                         Connected& connected, net::Patience patience) {
+                         Connected& connected, net::Patience patience, tls::Carries carries) {
   std::array<char, net::kPeerTextMax> text;
-  auto stream = std::make_unique<tls::TlsStream>(core.loop(), std::move(connected.stream), cluster.tls(),
-                                                 hostOf(endpoint, text), core.cipherMemory(), &endpoint.sessions);
+  auto stream =
+      std::make_unique<tls::TlsStream>(core.loop(), std::move(connected.stream), cluster.tls(), hostOf(endpoint, text),
+                                       core.cipherMemory(), &endpoint.sessions, carries);
   tls::TlsStream& tls = *stream;
   connected.stream = std::move(stream);
   co_await net::WriteWait(tls, patience);
@@ -36,19 +37,20 @@ loop::Task<void> encrypt(Core& core, const upstream::ClusterState& cluster, upst
 }
 
 loop::Task<Connected> dial(Core& core, const upstream::ClusterState& cluster, upstream::EndpointState& endpoint,
-                           net::Patience patience) {
+                           net::Patience patience, tls::Carries carries) {
   Connected connected;
   connected.stream = co_await core.connector().connect(endpoint.endpoint.address);
   co_await net::WriteWait(*connected.stream, patience);
   if (const int error = connected.stream->connectError()) co_return std::unexpected(net::connectFailure(error));
   connected.is_http2 = cluster.protocol() == model::Protocol::kHttp2;
-  if (cluster.tls()) co_await encrypt(core, cluster, endpoint, connected, patience);
+  if (cluster.tls()) co_await encrypt(core, cluster, endpoint, connected, patience, carries);
   co_return connected;
 }
 
 loop::Task<Connected> connectFor(Exchange& exchange) {
   const upstream::ClusterState& cluster = *exchange.snapshot->cluster(exchange.plan.cluster);
-  return connectTo(exchange.core, cluster, *exchange.endpoint, connectPatience(exchange, cluster.pool()));
+  return connectTo(exchange.core, cluster, *exchange.endpoint, connectPatience(exchange, cluster.pool()),
+                   tls::Carries::kHttp);
 }
 
 http::H2Bounds boundsOf(const Exchange& exchange, const upstream::ClusterState& cluster) {
@@ -109,10 +111,10 @@ bool mayShare(const Exchange& exchange) {
 }  // namespace
 
 loop::Task<Connected> connectTo(Core& core, const upstream::ClusterState& cluster, upstream::EndpointState& endpoint,
-                                net::Patience patience) {
+                                net::Patience patience, tls::Carries carries) {
   observe::CoreMetrics& metrics = core.metrics();
   metrics.upstream_connects.add();
-  Result<Connected> connected = co_await loop::asResult(dial(core, cluster, endpoint, patience));
+  Result<Connected> connected = co_await loop::asResult(dial(core, cluster, endpoint, patience, carries));
   if (!connected) metrics.upstream_connect_failures.add();
   co_return connected;
 }

@@ -6,6 +6,7 @@
 
 #include "loop/task.h"
 #include "proxy/exchange.h"
+#include "tls/context.h"
 
 namespace remora::proxy {
 
@@ -23,7 +24,7 @@ struct Connected {
 // Connects as the cluster asks, and counts. Both must hold until it ends. A failure always says that the endpoint got
 // nothing.
 loop::Task<Connected> connectTo(Core& core, const upstream::ClusterState& cluster, upstream::EndpointState& endpoint,
-                                net::Patience patience);
+                                net::Patience patience, tls::Carries carries);
 
 // A WebSocket over HTTP/2 may go only to who says that it takes one (RFC 8441 section 3): waits for the SETTINGS of the
 // connection that was leased. Fails with kUpgradeRefused when it takes none.

@@ -75,7 +75,10 @@ loop::Task<void> readH1Response(Exchange& exchange, net::Patience patience) {
     co_await net::ReadWait(stream, patience);
     const net::IoResult read = stream.read(core.scratch());
     if (read.isBlocked()) continue;
-    if (read.error) co_return fail(Reason::kUpstreamReset, Reached::kMaybe, read.error);
+    if (read.error) {
+      co_return std::unexpected(
+          stream.brokenBy().value_or(Failure{Reason::kUpstreamReset, Reached::kMaybe, read.error}));
+    }
     if (read.isEnd()) co_return fail(Reason::kUpstreamClosed, Reached::kMaybe);
     exchange.response_begun = true;
     std::span<char> bytes = core.scratch().first(read.bytes);
@@ -104,8 +107,7 @@ loop::Task<void> readH2Response(Exchange& exchange, net::Patience patience) {
   for (int interims = 0; interims <= kInterimsMost;) {
     const http::RawResponse* const raw = stream.takeResponse();
     if (!raw) {
-      if (stream.hasError())
-        co_return fail(Reason::kUpstreamReset, Reached::kMaybe, static_cast<int>(stream.resetCode()));
+      if (stream.hasError()) co_return std::unexpected(*stream.brokenBy());
       co_await uploadOutcome(exchange);
       co_await net::ReadWait(stream, patience);
       continue;

@@ -13,7 +13,16 @@ using observe::Outcome;
 constexpr size_t kReplayBytes = 64 << 10;
 
 bool isConnectFailure(Reason reason) {
-  return reason == Reason::kConnectRefused || reason == Reason::kConnectFailed || reason == Reason::kConnectTimeout;
+  switch (reason) {
+    case Reason::kConnectRefused:
+    case Reason::kConnectFailed:
+    case Reason::kConnectTimeout:
+    case Reason::kUpstreamTls:
+    case Reason::kUpstreamCertificate:
+      return true;
+    default:
+      return false;
+  }
 }
 
 enum class Next : uint8_t { kGiveUp, kOtherEndpoint, kFreshConnection };

@@ -76,7 +76,8 @@ loop::Task<void> TcpConnection::connect() {
     record_.decide(Outcome::kEndpointChosen, {}, endpoint_->index, core_.now());
     const net::Patience patience{.stall = cluster->pool().connect,
                                  .stalled = Failure{Reason::kConnectTimeout, Reached::kNo, 0}};
-    Result<Connected> connected = co_await loop::asResult(connectTo(core_, *cluster, *endpoint_, patience));
+    Result<Connected> connected =
+        co_await loop::asResult(connectTo(core_, *cluster, *endpoint_, patience, tls::Carries::kBytes));
     if (connected) {
       ++endpoint_->requests;
       record_.decide(Outcome::kConnected, {}, record_.attempts, core_.now());

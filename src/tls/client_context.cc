@@ -64,8 +64,9 @@ std::expected<void, ConfigProblem> ClientContext::load() {
   return {};
 }
 
-Handle<ssl_st> ClientContext::open() const {
+Handle<ssl_st> ClientContext::open(Carries carries) const {
   Handle<ssl_st> ssl(SSL_new(context_.get()));
+  if (carries == Carries::kBytes) SSL_set_alpn_protos(ssl.get(), nullptr, 0);
   SSL_set_connect_state(ssl.get());
   return ssl;
 }

@@ -72,6 +72,9 @@ class ServerContext {
   std::vector<std::vector<std::string>> names_;
 };
 
+// What a connection is for: over one for bytes as they are, no protocol may be agreed on.
+enum class Carries : uint8_t { kHttp, kBytes };
+
 class ClientContext {
  public:
   static std::expected<std::shared_ptr<const ClientContext>, ConfigProblem> make(const model::TlsClient& settings,
@@ -82,7 +85,7 @@ class ClientContext {
   const model::TlsClient& settings() const { return settings_; }
   const Fingerprint& fingerprint() const { return fingerprint_; }
 
-  Handle<ssl_st> open() const;
+  Handle<ssl_st> open(Carries carries) const;
   const PeerPolicy& policy() const { return policy_; }
 
  private:

@@ -24,14 +24,14 @@ TlsStream::TlsStream(loop::Loop& loop, std::unique_ptr<net::Stream> transport,
 
 TlsStream::TlsStream(loop::Loop& loop, std::unique_ptr<net::Stream> transport,
                      std::shared_ptr<const ClientContext> context, std::string_view host, CipherMemory& memory,
-                     SessionCache* sessions)
+                     SessionCache* sessions, Carries carries)
     : Stream(loop),
       memory_(memory),
       client_(std::move(context)),
       sessions_(client_->settings().resumes ? sessions : nullptr),
       transport_(std::move(transport)),
       host_(client_->settings().server_name.empty() ? host : client_->settings().server_name) {
-  begin(client_->open());
+  begin(client_->open(carries));
   offerName(*ssl_, host_);
   if (!sessions_) return;
   if (const auto session = sessions_->take(client_->fingerprint())) SSL_set_session(ssl_.get(), session.get());
@@ -190,7 +190,9 @@ void TlsStream::noteReadError(int library_error) {
   end_error_ = broken_ = ECONNRESET;
   const int32_t detail = takeLibraryDetail();
   if (!has_read_) {
-    failure_ = {server_ ? Reason::kTlsHandshake : Reason::kUpstreamTls, Reached::kMaybe, detail};
+    // A server that gives up on the handshake has handled nothing of what was sent with it.
+    const Reached reached = !server_ && isPeersAlert(detail) ? Reached::kNo : Reached::kMaybe;
+    failure_ = {server_ ? Reason::kTlsHandshake : Reason::kUpstreamTls, reached, detail};
     has_failure_ = true;
   }
   notify({.readable = true, .writable = true, .hangup = true, .error = true});

@@ -31,7 +31,7 @@ class TlsStream final : public net::Stream, private loop::Runnable, private SslO
   // Calls out. `host` is the endpoint's name or address, used where the settings have no server_name. `sessions`
   // (may be null) must outlive it.
   TlsStream(loop::Loop& loop, std::unique_ptr<net::Stream> transport, std::shared_ptr<const ClientContext> context,
-            std::string_view host, CipherMemory& memory, SessionCache* sessions);
+            std::string_view host, CipherMemory& memory, SessionCache* sessions, Carries carries = Carries::kHttp);
   ~TlsStream() override;
 
   bool isSettled() const { return phase_ > Phase::kHandshaking; }
@@ -54,6 +54,7 @@ class TlsStream final : public net::Stream, private loop::Runnable, private SslO
   // Of the transport's connecting; ECONNABORTED when the handshake failed.
   int connectError() override;
   // In bytes of ours, not of ciphertext; rounded up to whole writes.
+  std::optional<Failure> brokenBy() const override { return has_failure_ ? std::optional(failure_) : std::nullopt; }
   std::optional<net::TransportProof> proof() const override;
   int descriptor() const override { return transport_->descriptor(); }
   void acknowledgeNow() override { transport_->acknowledgeNow(); }

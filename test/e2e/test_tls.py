@@ -3,6 +3,8 @@
 import hashlib
 import os
 import shutil
+import socket
+import ssl
 import subprocess
 import threading
 
@@ -116,6 +118,47 @@ def test_an_endpoint_with_the_wrong_name_is_refused(start_remora, start_app, cur
                            "services": {"app": service}})
     status, _, body = curl(f"http://127.0.0.1:{remora.port}/")
     assert (status, parsed(body)["reason"]) == (503, "upstream_certificate")
+
+
+@pytest.mark.parametrize("protocol", ["http1", "http2"])
+def test_an_endpoint_that_refuses_us_after_the_handshake_is_passed_over(start_remora, start_app, curl, authority, server,
+                                                                        protocol):
+    """In TLS 1.3 the client is done first, and learns only then that its certificate was asked for."""
+    strict = start_app("https", TLS_KEY=server["key"], TLS_CERT=server["certificate"], TLS_CLIENT_CA=authority.certificate)
+    lenient = start_app("https", TLS_KEY=server["key"], TLS_CERT=server["certificate"])
+    listener = {"listen": f"127.0.0.1:{free_port()}", "routes": [{"match": {"path": "/strict"}, "to": "strict"}, {"to": "both"}]}
+    common = {"protocol": protocol, "tls": {"ca": authority.certificate}}
+    remora = start_remora({"inbound": [listener], "services": {
+        "strict": {"endpoints": [strict.address], **common},
+        "both": {"endpoints": [strict.address, lenient.address], **common}}})
+    status, _, body = curl("-d", "x", f"http://127.0.0.1:{remora.port}/strict")
+    assert (status, parsed(body)["reason"]) == (503, "upstream_tls")
+    for _ in range(4):
+        assert curl("-d", "x", f"http://127.0.0.1:{remora.port}/")[0] == 200
+
+
+def test_bytes_to_a_tls_endpoint_agree_on_no_protocol(start_remora, authority, server):
+    """A service that would speak HTTP/2 if asked isn't, where remora carries bytes."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(server["certificate"], server["key"])
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    agreed = []
+
+    def answer(listener):
+        accepted, _ = listener.accept()
+        with context.wrap_socket(accepted, server_side=True) as connection:
+            agreed.append(connection.selected_alpn_protocol())
+            connection.sendall(connection.recv(100).upper())
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        service = {"endpoints": [f"127.0.0.1:{listener.getsockname()[1]}"], "tls": {"ca": authority.certificate}}
+        threading.Thread(target=answer, args=[listener], daemon=True).start()
+        remora = start_remora({"inbound": [{"listen": f"127.0.0.1:{free_port()}", "tcp": "bytes"}],
+                               "services": {"bytes": service}})
+        with socket.create_connection(("127.0.0.1", remora.port), timeout=10) as client:
+            client.sendall(b"abc")
+            assert client.recv(100) == b"ABC"
+    assert agreed == [None]
 
 
 @VERSIONS
