@@ -70,7 +70,6 @@ void H2Head::begin(Kind kind, const Bounds& bounds) {
   reuse(lines_);
   reuse(cookie_);
   pseudo_places_ = {};
-  places_.clear();
   pseudos_ = 0;
   failure_.reset();
   response_.status = 0;
@@ -88,7 +87,7 @@ H2Head::Added H2Head::add(const HpackField& field) {
     if (cookies_++) cookie_ += "; ";
     cookie_ += field.value;
   } else if (field.id == HeaderId::kHost && kind_ == Kind::kRequest && has(kAuthority) &&
-             ascii::equalsIgnoreCase(places_.front().value.of(lines_), field.value)) {
+             ascii::equalsIgnoreCase(request_.headers[0].value, field.value)) {
     // Said twice, and the same: once is enough. Otherwise both stay, and validation refuses them.
   } else {
     addLine(field.name, field.value, field.id);
@@ -136,10 +135,21 @@ bool H2Head::addPseudo(std::string_view name, std::string_view value) {
 }
 
 void H2Head::addLine(std::string_view name, std::string_view value, HeaderId id) {
-  const auto at = static_cast<uint32_t>(lines_.size());
-  const auto name_bytes = static_cast<uint32_t>(name.size());
-  lines_.append(name).append(": ").append(value).append("\r\n");
-  places_.push_back({{at, name_bytes}, {at + name_bytes + 2, static_cast<uint32_t>(value.size())}, id});
+  const size_t at = lines_.size();
+  const char* const before = lines_.data();
+  const size_t length = name.size() + value.size() + kLineBytes;
+  lines_.resize_and_overwrite(at + length, [&](char* text, size_t) {
+    char* to = std::ranges::copy(name, text + at).out;
+    *to++ = ':';
+    *to++ = ' ';
+    to = std::ranges::copy(value, to).out;
+    *to++ = '\r';
+    *to++ = '\n';
+    return at + length;
+  });
+  if (lines_.data() != before) headers().rebase(lines_.data() - before);
+  const char* const line = lines_.data() + at;
+  headers().add({line, name.size()}, {line + name.size() + 2, value.size()}, id, static_cast<uint32_t>(length));
 }
 
 // Sections 8.3.1, 8.3.2 and 8.5, and RFC 8441. A head that was too large has lost what came late.
@@ -161,10 +171,6 @@ bool H2Head::isComplete() const {
 bool H2Head::finish(End end) {
   if (!isComplete()) return false;
   if (cookies_) addLine("cookie", cookie_, HeaderId::kCookie);
-  Headers& headers = kind_ == Kind::kResponse ? response_.headers : request_.headers;
-  for (const Line& line : places_) {
-    headers.add(line.name.of(lines_), line.value.of(lines_), line.id, line.name.bytes + line.value.bytes + kLineBytes);
-  }
   const bool has_body = end == End::kMore;
   if (kind_ == Kind::kRequest) {
     request_.method = pseudo(kMethod);
@@ -179,7 +185,7 @@ bool H2Head::finish(End end) {
     response_.minor = 0;
     response_.has_body = has_body;
   } else if (!failure_) {
-    for (const Field& field : headers) {
+    for (const Field& field : request_.headers) {
       if (!mayBeTrailer(field)) failure_ = Failure{Reason::kBadTrailer};
     }
   }

@@ -51,11 +51,6 @@ class H2Head {
     uint32_t bytes;
     std::string_view of(std::string_view text) const { return text.substr(at, bytes); }
   };
-  struct Line {
-    Place name;
-    Place value;
-    HeaderId id;
-  };
   enum Pseudo : uint8_t { kMethod, kTarget, kScheme, kProtocol, kAuthority, kStatus };
   friend struct H2HeadPool;
   void charge(std::string_view name, std::string_view value);
@@ -64,6 +59,7 @@ class H2Head {
   std::string_view pseudo(Pseudo name) const { return pseudo_places_[name].of(pseudo_); }
   bool has(Pseudo name) const { return pseudos_ & 1U << name; }
   bool isComplete() const;
+  Headers& headers() { return kind_ == Kind::kResponse ? response_.headers : request_.headers; }
 
   Kind kind_ = Kind::kRequest;
   Bounds bounds_;
@@ -71,9 +67,8 @@ class H2Head {
   uint32_t fields_ = 0;
   std::string pseudo_;                    // values of the pseudo-header fields
   std::array<Place, 4> pseudo_places_{};  // of those before kAuthority
-  std::string lines_;
-  std::vector<Line> places_;
-  std::string cookie_;  // crumbs joined (RFC 9113 section 8.2.3)
+  std::string lines_;                     // the fields' text
+  std::string cookie_;                    // crumbs joined (RFC 9113 section 8.2.3)
   uint32_t cookies_ = 0;
   uint8_t pseudos_ = 0;  // those that came, a bit each
   std::optional<Failure> failure_;
