@@ -17,7 +17,8 @@ class Authority:
         self.key = self.path(f"{name}.key")
         self.certificate = self.path(f"{name}.pem")
         make_key(self.key)
-        openssl("req", "-x509", "-new", "-key", self.key, "-subj", f"/CN={name}", "-days", "2", "-out", self.certificate)
+        openssl("req", "-x509", "-new", "-key", self.key, "-subj", f"/CN={name}", "-days", "2", "-out", self.certificate,
+                "-addext", "keyUsage=critical,keyCertSign,cRLSign")
 
     def path(self, name):
         return os.path.join(self.folder, name)
