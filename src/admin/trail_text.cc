@@ -62,6 +62,16 @@ std::string wordsOf(const TrailEntry& entry, const TrailNames& names) {
       return counted(entry.argument, "decision") + " lost here: the trail was full";
     case Outcome::kChainChosen:
       return fmt::format("chain {}", entry.argument);
+    case Outcome::kStatusRetried:
+      return fmt::format("status {}: the route's retry takes it for a failure", entry.argument);
+    case Outcome::kBackedOff:
+      return fmt::format("for {} ms", entry.argument);
+    case Outcome::kRetryDenied:
+      return std::string(observe::wordsOf(static_cast<observe::RetryDenial>(entry.argument)));
+    case Outcome::kEjected:
+      return fmt::format("endpoint {} of the set: it failed too often in a row", entry.argument);
+    case Outcome::kReturned:
+      return fmt::format("endpoint {} of the set: it answers well again", entry.argument);
     case Outcome::kEndpointChosen:
     case Outcome::kCount:
       break;

@@ -65,6 +65,12 @@ std::string_view nameOf(model::Balance balance) {
       return "least_request";
     case model::Balance::kRandom:
       return "random";
+    case model::Balance::kPeakEwma:
+      return "peak_ewma";
+    case model::Balance::kRingHash:
+      return "ring_hash";
+    case model::Balance::kMaglev:
+      return "maglev";
   }
   return "unknown";
 }

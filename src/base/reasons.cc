@@ -55,6 +55,7 @@ constexpr std::array kRows = {
   ReasonRow{kResponseTooLarge, "response_too_large", 502, 13, kUp, "UPE", "upstream_reset_before_response_started{protocol_error}", "http_response_header_section_size", "the application's response head is larger than limits.head or limits.header_count"},
   ReasonRow{kResponseTruncated, "response_truncated", 502, 14, kUp, "UC", "upstream_reset_after_response_started{connection_termination}", "http_response_incomplete", "the application's response ended before its announced end, so the client's was cut as well"},
   ReasonRow{kResponseTimeout, "response_timeout", 504, 4, kUp, "UT", "response_timeout", "http_response_timeout", "the application sent nothing for the route's idle_timeout"},
+  ReasonRow{kTryTimeout, "try_timeout", 504, 4, kUp, "UT", "upstream_per_try_timeout", "http_response_timeout", "the application didn't begin to answer within the try_timeout of the route's retry"},
   ReasonRow{kExchangeTimeout, "exchange_timeout", 504, 4, kUp, "UT", "request_overall_timeout", "http_response_timeout", "the exchange took longer than the route's timeout"},
   ReasonRow{kUpgradeRefused, "bad_upgrade", 502, 13, kUp, "UPE", "upgrade_failed", "http_upgrade_failed", "the application switched protocols though it wasn't asked to"},
   ReasonRow{kTcpIdle, "tcp_idle", 0, 4, kUs, "-", "tcp_session_idle_timeout", "", "no byte came in either direction for the TCP connection's idle time"},

@@ -57,6 +57,7 @@ enum class Reason : uint8_t {
   kResponseTooLarge,
   kResponseTruncated,
   kResponseTimeout,
+  kTryTimeout,
   kExchangeTimeout,
   kUpgradeRefused,
   // Opaque TCP.

@@ -5,6 +5,7 @@
 
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -88,6 +89,9 @@ class H2Codec {
   void terminate(H2Error code);
   void ping();
 
+  size_t windowOf(const H2Account& account) const {
+    return static_cast<size_t>(std::max(std::min(account.may_send, may_send_), 0));
+  }
   bool maySend() const { return may_send_ > 0; }  // on the connection
   uint32_t peerStreamsMost() const { return peer_streams_; }
   bool peerAllowsExtendedConnect() const { return peer_connect_; }

@@ -289,6 +289,21 @@ TEST_F(H2ServerFlood, OfABigHeadIsAnsweredAndBounded) {
   EXPECT_TRUE(raw_.owner.requests[0]->sendHead(too_large, End::kLast));
 }
 
+TEST_F(H2ServerFlood, OfLargeHeadsOutOfFewBytesIsBoundedForAllStreams) {
+  H2Bounds bounds;
+  bounds.head = {.bytes = 8000, .fields = 100, .target = 1000};
+  bounds.http2.resets = 1'000'000;
+  H2Raw raw(kServerRole, bounds);
+  frames::Fields fields = kRawGet;
+  fields.emplace_back("x-large", std::string(3900, 'x'));
+  for (int32_t id = 1; id < 200; id += 2) raw.say(raw.hpack.head(id, fields));
+  EXPECT_EQ(raw.owner.requests.size(), 16u * 8000 / 3900 + 1);
+  raw.owner.requests.clear();
+  raw.loop.settle();
+  raw.say(raw.hpack.head(201, fields));
+  EXPECT_EQ(raw.owner.requests.size(), 1u) << "there is room again";
+}
+
 TEST_F(H2ServerFlood, OfStreamsWhoseExchangesAreStillEnding) {
   H2Bounds bounds;
   bounds.http2.streams = 10;

@@ -43,6 +43,7 @@ class H2Head {
   const Headers& trailers() const { return request_.headers; }
   // What is wrong with it, though it can be answered: too large, a trailer that may not be one.
   const std::optional<Failure>& failure() const { return failure_; }
+  size_t bytes() const { return lines_.size() + pseudo_.size(); }  // that it holds
   uint16_t status() const { return response_.status; }
 
  private:

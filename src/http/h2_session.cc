@@ -331,14 +331,21 @@ size_t H2Session::sendData(H2Stream& stream, std::span<const iovec> pieces, End 
   if (isEnded()) return 0;
   size_t wanted = 0;
   for (const iovec& piece : pieces) wanted += piece.iov_len;
-  const size_t most = bounds_.http2.unsent.count - std::min<size_t>(bounds_.http2.unsent.count, unsent());
-  const size_t taken = codec_.sendData(stream, pieces, most, end);
+  const size_t taken = codec_.sendData(stream, pieces, unsentRoom(), end);
   if (taken < wanted) {
     awaitTurn(stream);
     if (taken == 0) return 0;
   }
   noteSent();
   return taken;
+}
+
+size_t H2Session::unsentRoom() const {
+  return bounds_.http2.unsent.count - std::min<size_t>(bounds_.http2.unsent.count, unsent());
+}
+
+size_t H2Session::roomFor(const H2Stream& stream) const {
+  return std::min(unsentRoom(), codec_.windowOf(stream));
 }
 
 // Behind all others, so that none of them gets every window.
@@ -370,6 +377,7 @@ void H2Session::forget(H2Stream& stream) {
   const bool was_full = streams_.size() >= streamsMost();
   streams_.remove(stream);
   wanting_room_ -= stream.wants_room_;
+  head_bytes_ -= stream.head_bytes_;
   if (isEnded()) return codec_.reset(stream, H2Error::kCancel);
   codec_.consume(stream, stream.inbox_.size() - stream.inbox_at_);
   const bool is_answered = role_ == Role::kServer && stream.has_sent_end;

@@ -118,6 +118,7 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
   bool sendHead(H2Stream& stream, std::span<const HeadField> fields, End end);
   bool sendTrailers(H2Stream& stream, std::span<const HeadField> fields);
   size_t sendData(H2Stream& stream, std::span<const iovec> pieces, End end);
+  size_t roomFor(const H2Stream& stream) const;
   void reset(H2Stream& stream, H2Error code);
   void consume(H2Stream& stream, size_t bytes);
   void forget(H2Stream& stream);
@@ -154,6 +155,7 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
   void letWrite(H2Stream& stream);
   void awaitTurn(H2Stream& stream);
   void noteSent();
+  size_t unsentRoom() const;
   loop::Task<void> awaitRoom();
   void noteEnd();
 
@@ -179,6 +181,7 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
   H2StreamList streams_;
   std::vector<std::unique_ptr<H2Stream>> undelivered_;  // requests whose heads aren't complete, or not told yet
   size_t wanting_room_ = 0;                             // streams that wait to write
+  size_t head_bytes_ = 0;                               // of the requests that are alive
   loop::Task<void> room_;
 
   H2End end_ = H2End::kNot;

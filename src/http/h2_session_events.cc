@@ -10,6 +10,9 @@ namespace {
 // Control frames that go with each stream that runs.
 constexpr uint32_t kControlPerStream = 10;
 
+// A few bytes of HPACK may be a head as large as it may be, again for each stream: so many of those may be alive.
+constexpr size_t kLargestHeads = 16;
+
 // Streams that are closed for the peer live until their exchanges have ended; so many times the announced number may.
 constexpr size_t kStreamsInDying = 2;
 
@@ -26,7 +29,8 @@ void H2Session::onFrame(H2Frame type) {
 
 H2Account* H2Session::onRequestBegin(int32_t) {
   ++counts_.streams;
-  if (is_flood_ || streams_.size() >= kStreamsInDying * std::max<size_t>(bounds_.http2.streams, 1)) return nullptr;
+  if (is_flood_ || head_bytes_ > kLargestHeads * bounds_.head.bytes) return nullptr;
+  if (streams_.size() >= kStreamsInDying * std::max<size_t>(bounds_.http2.streams, 1)) return nullptr;
   std::unique_ptr<H2Stream> stream(new H2Stream(*this));
   H2Stream* const made = stream.get();
   streams_.add(*made);
@@ -55,7 +59,10 @@ bool H2Session::onField(H2Account& account, const HpackField& field) {
 }
 
 void H2Session::onHeadEnd(H2Account& account, End end) {
-  judge(account, streamOf(account).endHead(end));
+  H2Stream& stream = streamOf(account);
+  judge(account, stream.endHead(end));
+  if (role_ == Role::kClient || !stream.head_ || stream.head_bytes_) return;
+  head_bytes_ += stream.head_bytes_ = stream.head_->bytes();
 }
 
 void H2Session::onData(H2Account& account, std::string_view data) {

@@ -64,6 +64,20 @@ net::IoResult H2Stream::put(std::span<const iovec> pieces, End end) {
   return {taken, EAGAIN};
 }
 
+size_t H2Stream::windowLeft() const {
+  return session_ ? session_->roomFor(*this) : 0;
+}
+
+size_t H2Stream::room() {
+  if (is_failed_ || !session_ || !is_open) return SIZE_MAX;  // a write tells what is wrong
+  const size_t room = session_->roomFor(*this);
+  if (room == 0) {
+    session_->awaitTurn(*this);
+    may_write_ = false;
+  }
+  return room;
+}
+
 void H2Stream::shutdownWrite() {
   if (is_failed_ || !session_ || !is_open || has_sent_end || !head_sent_) return;
   session_->sendData(*this, {}, End::kLast);

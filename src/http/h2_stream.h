@@ -66,6 +66,9 @@ class H2Stream final : public net::Stream, public loop::Pooled, private H2Accoun
   net::IoResult read(std::span<char> into) override;
   // Takes what windows and the session's unsent bound allow. Borrowed memory isn't kept.
   net::IoResult write(std::span<const iovec> pieces) override { return put(pieces, End::kMore); }
+  size_t windowLeft() const;
+  // How much of a body would be taken now. 0: the stream becomes writable when that changes.
+  size_t room();
   void shutdownWrite() override;
   void flush() override;
   void resetOnClose() override { closes_with_ = H2Error::kInternal; }
@@ -105,6 +108,7 @@ class H2Stream final : public net::Stream, public loop::Pooled, private H2Accoun
   std::array<H2HeadPtr, kHeadsWaiting> heads_;  // response heads not taken yet
   size_t heads_count_ = 0;
   H2HeadPtr arriving_;
+  size_t head_bytes_ = 0;  // of a request, as its session counts them
   H2HeadPtr trailers_;
   Headers trailer_fields_;  // views into trailers_
   std::basic_string<char, std::char_traits<char>, loop::PoolAllocator<char>> inbox_;

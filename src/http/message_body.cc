@@ -1,5 +1,6 @@
 #include "http/message_body.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace remora::http {
@@ -15,12 +16,12 @@ MessageBody::MessageBody(BodyPlan plan, BodyLimits limits, net::Stream& stream, 
 
 Result<size_t> MessageBody::begin(std::span<char> first) {
   const Result<BodyDecoder::Step> step = decoder_.decode(first);
-  if (!step) return fail(step.error().reason == Reason::kBadTrailer ? Reason::kBadTrailer : names_.malformed);
+  if (!step) return malformed(step.error());
   first_ = first.first(step->payload);
   return step->consumed;
 }
 
-Result<Pull> MessageBody::pull() {
+Result<Pull> MessageBody::pull(size_t most) {
   const auto stateNow = [this] { return decoder_.isEnded() ? Pull::State::kLast : Pull::State::kMore; };
   if (at_ < first_.size()) {
     const std::span<const char> data = first_.subspan(std::exchange(at_, first_.size()));
@@ -35,9 +36,10 @@ Result<Pull> MessageBody::pull() {
   if (decoder_.isEnded()) return Pull{Pull::State::kLast, {}};
   if (!stream_.mayRead()) return Pull{Pull::State::kWait, {}};
   bool at_end = false;
-  const net::IoResult read = is_stream_ ? readStream(at_end) : stream_.read(scratch_);
+  const std::span<char> into = scratch_.first(std::min(most, scratch_.size()));
+  const net::IoResult read = is_stream_ ? readStream(into, at_end) : stream_.read(into);
   if (read.isBlocked()) return Pull{Pull::State::kWait, {}};
-  if (read.error == EBADMSG) return fail(Reason::kBadTrailer);
+  if (read.error == EBADMSG) return fail(names_.trailer);
   if (read.error) return fail(names_.reset, Reached::kYes, read.error);
   if (read.isEnd()) {
     if (!decoder_.endsWithStream()) return fail(names_.closed);
@@ -47,7 +49,7 @@ Result<Pull> MessageBody::pull() {
   const std::span<char> bytes = scratch_.first(read.bytes);
   const Result<BodyDecoder::Step> step = decoder_.decode(bytes);
   if (at_end) decoder_.markEnded();
-  if (!step) return fail(step.error().reason == Reason::kBadTrailer ? Reason::kBadTrailer : names_.malformed);
+  if (!step) return malformed(step.error());
   // Only at the end are there bytes that belong to something else; the payload never overlaps them.
   if (step->consumed < bytes.size()) surplus_.assign(bytes.data() + step->consumed, bytes.size() - step->consumed);
   const std::span<const char> data = bytes.first(step->payload);
@@ -66,10 +68,10 @@ Result<Pull> MessageBody::pull() {
 }
 
 // What an HTTP/2 stream has by now, and its end with the last of it, so that it can be passed on in one frame.
-net::IoResult MessageBody::readStream(bool& at_end) {
-  net::IoResult read = stream_.read(scratch_);
-  while (!read.error && read.bytes > 0 && read.bytes < scratch_.size() && stream_.mayRead()) {
-    const net::IoResult more = stream_.read(scratch_.subspan(read.bytes));
+net::IoResult MessageBody::readStream(std::span<char> into, bool& at_end) {
+  net::IoResult read = stream_.read(into);
+  while (!read.error && read.bytes > 0 && read.bytes < into.size() && stream_.mayRead()) {
+    const net::IoResult more = stream_.read(into.subspan(read.bytes));
     at_end = more.isEnd();
     if (at_end || more.error) break;  // an error comes again at the next pull
     read.bytes += more.bytes;

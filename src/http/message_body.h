@@ -22,9 +22,10 @@ class MessageBody {
  public:
   // How failures of this side are named.
   struct Names {
-    Reason malformed;  // of the chunked coding; kBadTrailer stays itself for requests
+    Reason malformed;  // of the chunked coding
     Reason closed;     // the connection ended before the body did
     Reason reset;
+    Reason trailer = Reason::kBadTrailer;
   };
   // `scratch` is shared by the core: data in it holds only until the next wait. `trailers`: where those of an HTTP/2
   // stream are found after its end (Framing::kStream).
@@ -35,7 +36,8 @@ class MessageBody {
   // the body.
   Result<size_t> begin(std::span<char> first);
 
-  Result<Pull> pull();
+  // At most so much of what isn't read yet.
+  Result<Pull> pull(size_t most = SIZE_MAX);
   // Until a pull would give something.
   net::ReadWait arrival(const net::Patience& patience) { return {stream_, patience}; }
 
@@ -55,7 +57,10 @@ class MessageBody {
   void dropReplay();
 
  private:
-  net::IoResult readStream(bool& at_end);
+  net::IoResult readStream(std::span<char> into, bool& at_end);
+  std::unexpected<Failure> malformed(const Failure& failure) const {
+    return fail(failure.reason == Reason::kBadTrailer ? names_.trailer : names_.malformed);
+  }
 
   net::Stream& stream_;
   std::span<char> scratch_;

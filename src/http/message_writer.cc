@@ -1,5 +1,6 @@
 #include "http/message_writer.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
@@ -104,7 +105,7 @@ Result<bool> MessageWriter::pushToStream(std::span<const char> data, End end, co
     for (const Field& field : *trailers) trailers_.emplace_back(ascii::toLower(field.name), field.value);
   }
   if (!fields_.empty()) {
-    const bool ends = is_last && data.empty() && !has_trailers;
+    const bool ends = is_last && data.empty() && !has_trailers && !ends_apart_;
     const Result<void> sent = sendHead(ends ? End::kLast : End::kMore);
     if (!sent) return std::unexpected(sent.error());
     if (ends) {
@@ -133,6 +134,13 @@ Result<bool> MessageWriter::pushToStream(std::span<const char> data, End end, co
     h2_->shutdownWrite();
   }
   return true;
+}
+
+size_t MessageWriter::room() {
+  constexpr size_t kLeast = 2048;  // a window of a few bytes isn't worth a turn for each
+  if (!h2_) return SIZE_MAX;
+  const size_t room = h2_->room();
+  return room == 0 ? 0 : std::max(room, kLeast);
 }
 
 Result<void> MessageWriter::sendHead(End end) {

@@ -32,6 +32,9 @@ class MessageWriter {
     room_ = room;
   }
   void begin(std::span<const HeadField> fields) { fields_ = fields; }
+  // Over HTTP/2 an empty body ends with a frame of its own, not with the head: there are servers of gRPC that take a
+  // head with END_STREAM for no request.
+  void endApart() { ends_apart_ = true; }
   // True: everything is with the kernel. False: the rest was copied; co_await drained() before the next push. Trailers
   // go out with the last push of a chunked or HTTP/2 body; null for none.
   Result<bool> push(std::span<const char> data, End end, const Headers* trailers = nullptr);
@@ -39,6 +42,9 @@ class MessageWriter {
   bool isDrained() const { return rest_.empty(); }
   // Sends the rest.
   loop::Task<void> drained(net::Patience patience);
+  // How much a push should bring: what doesn't fit a window of HTTP/2 would only be kept. 0: wait for roomWait() first.
+  size_t room();
+  net::WriteWait roomWait(const net::Patience& patience) { return {*stream_, patience}; }
 
   uint64_t sentBytes() const { return sent_; }        // with framing and head, as the kernel took them
   uint64_t payloadBytes() const { return payload_; }  // of the body, handed over
@@ -66,6 +72,7 @@ class MessageWriter {
   uint64_t sent_ = 0;
   uint64_t payload_ = 0;
   bool ended_ = false;
+  bool ends_apart_ = false;
 };
 
 }  // namespace remora::http

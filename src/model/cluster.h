@@ -23,7 +23,36 @@ struct Endpoint {
   bool operator==(const Endpoint&) const = default;
 };
 
-enum class Balance : uint8_t { kRoundRobin, kLeastRequest, kRandom };
+enum class Balance : uint8_t { kRoundRobin, kLeastRequest, kRandom, kPeakEwma, kRingHash, kMaglev };
+
+// What of a request decides which endpoint it goes to, where it is chosen by hash.
+struct HashKey {
+  enum class Kind : uint8_t { kSource, kHeader, kCookie, kPath, kQuery };
+  Kind kind = Kind::kSource;
+  std::string name;  // of a header (in lower case), cookie or query parameter
+
+  bool operator==(const HashKey&) const = default;
+};
+
+// When an endpoint that fails is left out for a while. 0: not counted.
+struct Outlier {
+  uint32_t consecutive_5xx = 5;
+  uint32_t consecutive_gateway_errors = 5;  // 502, 503, 504
+  uint32_t consecutive_local_failures = 5;  // without any answer
+  Milliseconds eject{30'000};               // the first time; the second twice that, and so on
+  Milliseconds eject_most{300'000};
+  uint32_t ejected_most_percent = 50;
+
+  bool operator==(const Outlier&) const = default;
+};
+
+// How many requests may be sent again.
+struct RetryBudget {
+  uint32_t percent = 20;  // of those that come
+  uint32_t floor = 10;    // a second, and besides
+
+  bool operator==(const RetryBudget&) const = default;
+};
 
 struct PoolOptions {
   Milliseconds connect{5'000};       // to connect to an endpoint
@@ -41,6 +70,11 @@ struct Cluster {
   std::string name;
   std::vector<Endpoint> endpoints;  // addresses of kind kDns are resolved and kept fresh
   Balance balance = Balance::kLeastRequest;
+  std::vector<HashKey> hash_by;  // the first that a request has
+  Milliseconds slow_start{0};    // in which an endpoint that joins comes to its share
+  uint32_t panic_percent = 50;   // with fewer that are well, all are tried
+  std::optional<Outlier> outlier;
+  RetryBudget retry_budget;
   PoolOptions pool;
   Protocol protocol = Protocol::kAuto;  // kAuto: what TLS's ALPN settles, HTTP/1 without TLS
   Http2Options http2;

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/deadline.h"
 #include "model/origin.h"
 
@@ -103,6 +104,36 @@ struct HeaderChanges {
   bool operator==(const HeaderChanges&) const = default;
 };
 
+// When a request is sent again, besides where it provably never reached the application. Each wait is between half of
+// and the whole of `backoff`, twice that for the next, and so on up to the most.
+struct Retry {
+  enum On : uint32_t {  // bits
+    kConnectFailure = 1 << 0,
+    kRefusedStream = 1 << 1,
+    kReset = 1 << 2,         // no byte of an answer came
+    kTimeout = 1 << 3,       // of one try
+    kGatewayError = 1 << 4,  // 502, 503, 504
+    k5xx = 1 << 5,           // and all that gives no answer
+    kRetriable4xx = 1 << 6,  // 409
+    kGrpcCancelled = 1 << 7,
+    kGrpcDeadlineExceeded = 1 << 8,
+    kGrpcInternal = 1 << 9,
+    kGrpcResourceExhausted = 1 << 10,
+    kGrpcUnavailable = 1 << 11,
+  };
+  uint32_t attempts = 2;  // after the first
+  uint32_t on = kConnectFailure | kRefusedStream;
+  std::vector<uint16_t> statuses;
+  bool non_idempotent = false;  // also where it may have been executed already
+  Milliseconds try_timeout{0};  // of each; 0: none
+  Milliseconds backoff{25};
+  Milliseconds backoff_most{250};
+  Milliseconds retry_after_most{1000};  // an answer that asks for a longer wait is passed on
+  Bytes body{64 << 10};                 // a longer one isn't kept, and not sent again
+
+  bool operator==(const Retry&) const = default;
+};
+
 struct Route {
   Origin origin;
   std::string name;  // metric label and log field; "routes[3]" when the user gave none
@@ -113,6 +144,7 @@ struct Route {
   HeaderChanges response_headers;
   Milliseconds timeout{0};       // whole exchange; 0: none
   Milliseconds idle_timeout{0};  // no byte from the upstream; 0: none
+  std::optional<Retry> retry;
 };
 
 struct VirtualHost {

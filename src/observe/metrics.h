@@ -31,6 +31,9 @@ struct CoreCounters {
   Counter upstream_closed_by_peer;  // while idle
   Counter upstream_retired;         // by age, idle time or a request count
   Counter replays;                  // a request sent again because it provably never arrived
+  Counter retries;                  // a request sent again by its route's retry
+  Counter retries_denied;           // that would have been
+  Counter ejections;                // endpoints left out for a while
   Gauge tunnels_active;
   Gauge tcp_active;
   Counter protocol_errors_downstream;

@@ -6,12 +6,25 @@ namespace remora::observe {
 
 std::string_view nameOf(Outcome outcome) {
   static constexpr std::array<std::string_view, static_cast<size_t>(Outcome::kCount)> kNames = {
-      "received",   "host_matched",   "route_matched",   "no_route_matched", "cluster_chosen",
-      "redirected", "answered",       "endpoint_chosen", "connected",        "reused",
-      "sent",       "attempt_failed", "replayed",        "responded",        "upgraded",
-      "refused",    "failed",         "completed",       "dropped",          "chain_chosen"};
+      "received",       "host_matched",   "route_matched",   "no_route_matched", "cluster_chosen",
+      "redirected",     "answered",       "endpoint_chosen", "connected",        "reused",
+      "sent",           "attempt_failed", "replayed",        "responded",        "upgraded",
+      "refused",        "failed",         "completed",       "dropped",          "chain_chosen",
+      "status_retried", "backed_off",     "retry_denied",    "ejected",          "returned"};
   const auto index = static_cast<size_t>(outcome);
   return index < kNames.size() ? kNames[index] : "unknown";
+}
+
+std::string_view wordsOf(RetryDenial denial) {
+  static constexpr std::array<std::string_view, static_cast<size_t>(RetryDenial::kCount)> kWords = {
+      "all attempts that the route allows are used",
+      "the service's retry_budget is used up: so many requests fail already that trying again would add to the trouble",
+      "its body was too long to be kept",
+      "its method isn't idempotent, and it may have been executed",
+      "the service asked for a longer wait than the route's retry allows",
+      "its time would be over before the next attempt"};
+  const auto index = static_cast<size_t>(denial);
+  return index < kWords.size() ? kWords[index] : "unknown";
 }
 
 void Trail::addPastCapacity(TrailEntry entry) {

@@ -40,10 +40,18 @@ enum class Outcome : uint16_t {
   kCompleted,       // last byte sent; argument: status
   kDropped,         // stands for entries lost to overflow; argument: how many
   kChainChosen,     // how the connection is served; rule: the listener; argument: position among its chains
+  kStatusRetried,   // an answer that the route's retry takes for a failure; argument: status
+  kBackedOff,       // waited before the next attempt; argument: milliseconds
+  kRetryDenied,     // it would be sent again, but for what the argument says: a RetryDenial
+  kEjected,         // the endpoint gets nothing for a while; argument: its index in the set
+  kReturned,        // an ejected endpoint is well again; argument: its index in the set
   kCount,
 };
 
 std::string_view nameOf(Outcome outcome);
+
+enum class RetryDenial : uint8_t { kAttempts, kBudget, kBody, kNotIdempotent, kRetryAfter, kDeadline, kCount };
+std::string_view wordsOf(RetryDenial denial);
 
 // Without initial values: a trail is made and copied for every exchange, and only its entries up to the count exist.
 struct TrailEntry {

@@ -42,8 +42,9 @@ Result<void> beginRequest(Exchange& exchange) {
   if (route.rewrite && route.rewrite->host) host = *route.rewrite->host;
   if (host.empty()) host = exchange.record.endpoint;  // HTTP/1.0 without Host: HTTP/1.1 must have one
   std::string grpc_timeout;
-  if (exchange.is_grpc && !exchange.deadline.isNever()) {
-    grpc_timeout = http::grpc::timeoutText(exchange.deadline.instant() - exchange.core.now());
+  const Deadline until = exchange.deadline.sooner(exchange.try_deadline);
+  if (exchange.is_grpc && !until.isNever()) {
+    grpc_timeout = http::grpc::timeoutText(until.instant() - exchange.core.now());
   }
   HeadWriter out = exchange.headTowardsEndpoint();
   exchange.websocket_key.clear();

@@ -10,7 +10,7 @@ namespace remora::proxy {
 namespace {
 
 net::Patience connectPatience(Exchange& exchange, const model::PoolOptions& options) {
-  net::Patience patience = exchange.patience(options.connect, Failure{Reason::kConnectTimeout, Reached::kNo, 0});
+  net::Patience patience = exchange.tryPatience(options.connect, Failure{Reason::kConnectTimeout, Reached::kNo, 0});
   patience.overdue.reached = Reached::kNo;
   return patience;
 }

@@ -167,7 +167,10 @@ Result<void> Exchange::checkRequest() {
   describeClient();
   http::H2Stream* const h2 = downstream->h2();
   request_body.emplace(request.body, bodyLimits(), downstream->stream(), core.scratch(),
-                       http::MessageBody::Names{Reason::kBadChunk, Reason::kClientGone, Reason::kClientReset},
+                       http::MessageBody::Names{.malformed = Reason::kBadChunk,
+                                                .closed = Reason::kClientGone,
+                                                .reset = Reason::kClientReset,
+                                                .trailer = Reason::kBadTrailer},
                        h2 ? &h2->trailers() : nullptr);
   const Result<size_t> used = request_body->begin({buffer_.get() + head_length_, filled_ - head_length_});
   if (!used) return refuse(used.error());
@@ -276,6 +279,14 @@ net::Patience Exchange::patience(Duration stall, Failure stalled) const {
   return {stall, stalled, deadline, Failure{Reason::kExchangeTimeout, Reached::kMaybe, 0}};
 }
 
+net::Patience Exchange::tryPatience(Duration stall, Failure stalled) const {
+  net::Patience patience = this->patience(stall, stalled);
+  if (try_deadline >= deadline) return patience;
+  patience.overall = try_deadline;
+  patience.overdue = Failure{Reason::kTryTimeout, Reached::kMaybe, 0};
+  return patience;
+}
+
 std::span<char> Exchange::targetMemory(size_t bytes) {
   if (target_memory_.size() < bytes) target_memory_.resize(bytes);
   return target_memory_;
@@ -305,6 +316,7 @@ void Exchange::beginAnswer(const HeadWriter& head, http::Framing framing) {
 
 void Exchange::beginUpload(const HeadWriter& head, http::Framing framing) {
   upload_writer.emplace(lease.stream(), lease.h2(), framing, Failure{Reason::kUpstreamReset, Reached::kMaybe, 0});
+  if (is_grpc) upload_writer->endApart();
   begin(*upload_writer, head);
 }
 
@@ -420,7 +432,7 @@ bool Exchange::nextRequest() {
   response_body.reset();
   answer.reset();
   upload = Upload::kNone;
-  deadline = Deadline::never();
+  deadline = try_deadline = Deadline::never();
   series = nullptr;
   record.start = Instant{0};
   response_begun = continue_sent = head_sent = is_tunnel = keeps_connection = needs_linger = is_checked_ = is_grpc =

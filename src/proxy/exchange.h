@@ -71,6 +71,8 @@ class Exchange {
   http::BodyLimits bodyLimits() const;
   const model::Timeouts& timeouts() const { return timeouts_; }
   net::Patience patience(Duration stall, Failure stalled) const;
+  // The same until an answer's head has come.
+  net::Patience tryPatience(Duration stall, Failure stalled) const;
   std::string_view schemeTowardsEndpoint() const;
   // What the handshake with the endpoint settled; null: plaintext.
   void describeUpstreamTls(const tls::Facts* facts);
@@ -103,7 +105,8 @@ class Exchange {
 
   // proxyExchange()
   Plan plan;
-  Deadline deadline = Deadline::never();  // of the whole exchange
+  Deadline deadline = Deadline::never();      // of the whole exchange
+  Deadline try_deadline = Deadline::never();  // of this attempt, up to the head of its answer
   bool is_grpc = false;
 
   // attempt()

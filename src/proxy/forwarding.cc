@@ -121,7 +121,9 @@ class RequestHead {
   void writePseudoFields() {
     const bool switches = !request_.upgrade.empty();
     out_.field(":method", switches ? "CONNECT" : request_.method_text);
-    if (switches) out_.field(":protocol", request_.upgrade);
+    // RFC 6455 section 4.2.1 has it in any case, RFC 8441 in this one.
+    const bool is_websocket = ascii::equalsIgnoreCase(request_.upgrade, "websocket");
+    if (switches) out_.field(":protocol", is_websocket ? "websocket" : request_.upgrade);
     out_.field(":scheme", how_.scheme);
     out_.field(":authority", how_.host);
     out_.field(":path", how_.target);

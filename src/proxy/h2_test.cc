@@ -179,6 +179,27 @@ TEST(H2, AGrpcFailureIsTrailersOnly) {
   EXPECT_EQ(head->headers.valueOf(http::HeaderId::kGrpcStatus), "14");
 }
 
+TEST(H2, AGrpcStreamWithoutAMessageEndsApartFromItsHead) {
+  World world([](model::Config& config) { config.clusters[0].protocol = model::Protocol::kHttp2; });
+  auto client = clientOf(world);
+  for (const bool is_grpc : {true, false}) {
+    std::unique_ptr<http::H2Stream> stream = client->session().openStream();
+    std::vector<http::HeadField> fields = {
+        {":method", "POST"}, {":scheme", "http"}, {":authority", "shop"}, {":path", "/a"}};
+    if (is_grpc) fields.push_back({"content-type", "application/grpc"});
+    ASSERT_TRUE(stream->sendHead(fields, http::End::kMore));
+    stream->shutdownWrite();
+    world.settle();
+    world.connector.apps.resize(1);
+    H2End app(world, std::move(world.connector.apps[0]), http::H2Session::Role::kServer);
+    world.settle();
+    ASSERT_EQ(app.requests.size(), 1U);
+    EXPECT_EQ(app.requests[0]->request().has_body, is_grpc);
+    EXPECT_TRUE(app.requests[0]->isReceived());
+    world.connector.apps.clear();
+  }
+}
+
 std::string fieldOf(const std::string& head, const std::string& name) {
   const size_t at = head.find(name + ": ");
   if (at == std::string::npos) return {};
@@ -262,7 +283,7 @@ TEST(H2, AWebSocketOfHttp1BecomesOneOfHttp2) {
   world.settle();
   auto client = world.client();
   client->put(
-      "GET /chat HTTP/1.1\r\nHost: shop\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+      "GET /chat HTTP/1.1\r\nHost: shop\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n"
       "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
   world.settle();
   ASSERT_EQ(app.requests.size(), 2U);

@@ -74,7 +74,15 @@ void settleLease(Exchange& exchange, bool has_surplus) {
 Result<Moved> relayWhatIsThere(http::MessageBody& from, http::MessageWriter& to) {
   constexpr int kPiecesAtOnce = 16;
   for (int pieces = 0; pieces < kPiecesAtOnce; ++pieces) {
-    const Result<http::Pull> pull = from.pull();
+    const size_t room = from.isEnded() ? SIZE_MAX : to.room();
+    if (room == 0) {
+      if (to.hasUnsentHead()) {
+        const Result<bool> through = to.push({}, http::End::kMore);
+        if (!through) return std::unexpected(through.error());
+      }
+      return Moved::kOutputFull;
+    }
+    const Result<http::Pull> pull = from.pull(room);
     if (!pull) return std::unexpected(pull.error());
     if (pull->state == http::Pull::State::kWait) {
       if (!to.hasUnsentHead()) return Moved::kInputMissing;
@@ -103,6 +111,7 @@ loop::Task<void> relayBody(http::MessageBody& from, http::MessageWriter& to, Rel
       case Moved::kAll:
         co_return loop::done;
       case Moved::kOutputFull:
+        if (to.isDrained()) co_await to.roomWait(terms.writing);
         break;
       case Moved::kInputMissing:
         co_await from.arrival(terms.reading);
@@ -119,10 +128,12 @@ loop::Task<void> relayResponse(Exchange& exchange) {
   const http::BodyPlan body = bodyFor(exchange);
   net::Stream& upstream = exchange.lease.stream();
   http::H2Stream* const h2 = exchange.lease.h2();
-  exchange.response_body.emplace(
-      response.body, exchange.bodyLimits(), upstream, exchange.core.scratch(),
-      http::MessageBody::Names{Reason::kBadResponse, Reason::kResponseTruncated, Reason::kResponseTruncated},
-      h2 ? &h2->trailers() : nullptr);
+  exchange.response_body.emplace(response.body, exchange.bodyLimits(), upstream, exchange.core.scratch(),
+                                 http::MessageBody::Names{.malformed = Reason::kBadResponse,
+                                                          .closed = Reason::kResponseTruncated,
+                                                          .reset = Reason::kResponseTruncated,
+                                                          .trailer = Reason::kBadResponse},
+                                 h2 ? &h2->trailers() : nullptr);
   // Before the head goes out: a body that is malformed from its first byte is still a clean 502.
   const Result<size_t> used = exchange.response_body->begin(exchange.response_rest);
   if (!used) co_return fail(Reason::kBadResponse);

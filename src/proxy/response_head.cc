@@ -1,5 +1,6 @@
 #include "proxy/response_head.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "http/h2_validate.h"
@@ -67,13 +68,21 @@ Result<void> uploadOutcome(const Exchange& exchange) {
   return {};
 }
 
+// What comes with the head must be kept where the client has no window for it.
+size_t headRoom(Exchange& exchange) {
+  constexpr size_t kLeast = 4096;
+  const size_t all = exchange.core.scratch().size();
+  http::H2Stream* const client = exchange.downstream->h2();
+  return client ? std::clamp(client->windowLeft(), kLeast, all) : all;
+}
+
 loop::Task<void> readH1Response(Exchange& exchange, net::Patience patience) {
   Core& core = exchange.core;
   net::Stream& stream = exchange.lease.stream();
   for (;;) {
     co_await uploadOutcome(exchange);
     co_await net::ReadWait(stream, patience);
-    const net::IoResult read = stream.read(core.scratch());
+    const net::IoResult read = stream.read(core.scratch().first(headRoom(exchange)));
     if (read.isBlocked()) continue;
     if (read.error) {
       co_return std::unexpected(
@@ -126,7 +135,7 @@ loop::Task<void> readH2Response(Exchange& exchange, net::Patience patience) {
 
 loop::Task<void> readResponse(Exchange& exchange) {
   const net::Patience patience =
-      exchange.patience(exchange.plan.idle_timeout, Failure{Reason::kResponseTimeout, Reached::kMaybe, 0});
+      exchange.tryPatience(exchange.plan.idle_timeout, Failure{Reason::kResponseTimeout, Reached::kMaybe, 0});
   if (exchange.lease.h2()) return readH2Response(exchange, patience);
   return readH1Response(exchange, patience);
 }

@@ -1,16 +1,17 @@
 #include "proxy/retry.h"
 
-#include <utility>
+#include <algorithm>
+#include <chrono>
+#include <optional>
 
+#include "http/grpc.h"
 #include "proxy/attempt.h"
+#include "proxy/hash_key.h"
 
 namespace remora::proxy {
 namespace {
 
 using observe::Outcome;
-
-// Bodies up to this size are kept until the response begins, so that they can be sent again.
-constexpr size_t kReplayBytes = 64 << 10;
 
 bool isConnectFailure(Reason reason) {
   switch (reason) {
@@ -25,30 +26,245 @@ bool isConnectFailure(Reason reason) {
   }
 }
 
-enum class Next : uint8_t { kGiveUp, kOtherEndpoint, kFreshConnection };
+// What an attempt gave: an answer, or a failure.
+struct Tried {
+  Result<void> outcome;
+  uint16_t status;  // of an answer
 
-Next nextAfter(Exchange& exchange, const Failure& failure, const upstream::ClusterState& cluster) {
-  if (exchange.response_begun || exchange.record.attempts >= kAttemptsMost || !exchange.request_body->rewind()) {
-    return Next::kGiveUp;
-  }
-  if (isConnectFailure(failure.reason)) {
-    const bool is_safe = failure.reached == Reached::kNo;
-    return is_safe && mayTryAnother(failure, exchange.record.attempts, cluster) ? Next::kOtherEndpoint : Next::kGiveUp;
-  }
-  const bool ended = failure.reason == Reason::kUpstreamClosed || failure.reason == Reason::kUpstreamReset;
-  // On a fresh connection only a proof counts: an end says nothing there about a race with an idle time.
-  if (!ended || (!exchange.record.reused && failure.reached != Reached::kNo)) return Next::kGiveUp;
-  const bool is_safe = failure.reached == Reached::kNo ||
-                       (failure.reached == Reached::kMaybe && http::isIdempotent(exchange.request.method));
-  return is_safe ? Next::kFreshConnection : Next::kGiveUp;
+  bool failedWith(Reason reason) const { return !outcome && outcome.error().reason == reason; }
+  bool neverArrived() const { return !outcome && outcome.error().reached == Reached::kNo; }
+};
+
+std::optional<uint32_t> grpcStatusOf(const Exchange& exchange) {
+  if (!exchange.is_grpc) return std::nullopt;
+  return http::grpc::parseStatus(exchange.response.headers->valueOf(http::HeaderId::kGrpcStatus));
 }
 
+// What it tells of the endpoint. Nothing where the fault was the client's, or our own.
+std::optional<upstream::Verdict> verdictOf(const Exchange& exchange, const Tried& tried) {
+  using upstream::Verdict;
+  constexpr uint32_t kResourceExhausted = 8;
+  constexpr uint32_t kUnavailable = 14;
+  if (!tried.outcome) {
+    if (rowOf(tried.outcome.error().reason).side != Side::kUpstream) return std::nullopt;
+    return Verdict::kLocalFailure;
+  }
+  const std::optional<uint32_t> grpc = grpcStatusOf(exchange);
+  if (tried.status == 429 || grpc == kResourceExhausted) return Verdict::kOverloaded;
+  if ((tried.status >= 502 && tried.status <= 504) || grpc == kUnavailable) return Verdict::kGatewayError;
+  return tried.status >= 500 ? Verdict::kServerError : Verdict::kGood;
+}
+
+bool isGrpcRetried(uint32_t on, uint32_t status) {
+  using On = model::Retry::On;
+  switch (status) {
+    case 1:
+      return on & On::kGrpcCancelled;
+    case 4:
+      return on & On::kGrpcDeadlineExceeded;
+    case 8:
+      return on & On::kGrpcResourceExhausted;
+    case 13:
+      return on & On::kGrpcInternal;
+    case 14:
+      return on & On::kGrpcUnavailable;
+    default:
+      return false;
+  }
+}
+
+// The route's retry takes this for a failure that is worth another try.
+bool isRetried(const model::Retry& retry, const Exchange& exchange, const Tried& tried) {
+  using On = model::Retry::On;
+  if (tried.outcome) {
+    const bool is_gateway_error = tried.status >= 502 && tried.status <= 504;
+    if ((retry.on & On::kGatewayError) && is_gateway_error) return true;
+    if ((retry.on & On::k5xx) && tried.status >= 500) return true;
+    if ((retry.on & On::kRetriable4xx) && tried.status == 409) return true;
+    if (std::ranges::find(retry.statuses, tried.status) != retry.statuses.end()) return true;
+    const std::optional<uint32_t> grpc = grpcStatusOf(exchange);
+    return grpc && isGrpcRetried(retry.on, *grpc);
+  }
+  const Failure& failure = tried.outcome.error();
+  if (rowOf(failure.reason).side != Side::kUpstream || failure.reason == Reason::kExchangeTimeout) return false;
+  if (exchange.response_begun) return false;
+  if (retry.on & On::k5xx) return true;
+  if (isConnectFailure(failure.reason)) return retry.on & On::kConnectFailure;
+  if (tried.failedWith(Reason::kTryTimeout)) return retry.on & (On::kTimeout | On::kGatewayError);
+  if (tried.neverArrived()) return retry.on & (On::kRefusedStream | On::kReset);
+  return retry.on & On::kReset;
+}
+
+// Sending it twice has the effect of sending it once.
+bool isRepeatable(const Exchange& exchange) {
+  return http::isIdempotent(exchange.request.method) || exchange.request.headers->find("idempotency-key");
+}
+
+// Seconds, as services that are overloaded say it; a date isn't heeded.
+std::optional<Duration> retryAfterOf(const Exchange& exchange) {
+  const http::Field* const field = exchange.response.headers->find("retry-after");
+  if (!field) return std::nullopt;
+  const std::optional<uint64_t> seconds = ascii::parseDecimal(field->value);
+  if (!seconds) return std::nullopt;
+  return std::chrono::seconds(std::min<uint64_t>(*seconds, 86'400));
+}
+
+// Between half and the whole of what doubles with each attempt, so that clients which failed together don't come again
+// together.
+Duration backoffOf(const model::Retry& retry, uint8_t attempts, uint64_t random) {
+  Duration whole = retry.backoff;
+  for (uint8_t i = 1; i < attempts && whole < retry.backoff_most; ++i) whole *= 2;
+  whole = std::min<Duration>(whole, retry.backoff_most);
+  const double share = 0.5 + 0.5 * static_cast<double>(random >> 11) * 0x1.0p-53;
+  return Duration(static_cast<int64_t>(static_cast<double>(whole.count()) * share));
+}
+
+// The attempts at one request, one after the other.
+class Attempts {
+ public:
+  Attempts(Core& core, Exchange& exchange)
+      : core_(core),
+        exchange_(exchange),
+        record_(exchange.record),
+        cluster_(exchange.snapshot->cluster(exchange.plan.cluster)) {
+    if (exchange.plan.route().retry) retry_ = &*exchange.plan.route().retry;
+  }
+
+  // How it goes on after an attempt.
+  struct Next {
+    enum class Kind : uint8_t { kDone, kOtherEndpoint, kSameEndpoint } kind = Kind::kDone;
+    Duration wait{0};
+  };
+
+  void begin();
+  Result<void> choose();
+  Freshness beginAttempt();
+  void learn(const Tried& tried);
+  Next nextAfter(const Tried& tried);
+
+ private:
+  Freshness firstFreshness();
+  Next nextByDefault(const Failure& failure);
+  Next nextByRetry(const Tried& tried);
+  Next deny(observe::RetryDenial denial);
+
+  Core& core_;
+  Exchange& exchange_;
+  observe::ExchangeRecord& record_;
+  const Ref<upstream::ClusterState> cluster_;
+  static inline const model::Retry kNoRetry{.attempts = 0, .on = 0};
+  const model::Retry* retry_ = &kNoRetry;  // of the route, which the exchange's snapshot holds
+  Freshness freshness_ = Freshness::kAny;
+  std::optional<uint64_t> hash_;
+  uint32_t retries_ = 0;  // by the route's retry
+};
+
 // A body that couldn't be sent again gets a fresh connection, where the idle race can't happen.
-Freshness freshnessFor(Exchange& exchange) {
-  if (exchange.isRequestRead()) return Freshness::kAny;
-  if (exchange.request_body->remaining() > kReplayBytes) return Freshness::kFresh;
-  exchange.request_body->keepForReplay(kReplayBytes);
+Freshness Attempts::firstFreshness() {
+  if (exchange_.isRequestRead()) return Freshness::kAny;
+  // Without a retry too: the idle race may ask for it.
+  const auto most = static_cast<size_t>(retry_->body.count);
+  if (exchange_.request_body->remaining() > most) return Freshness::kFresh;
+  exchange_.request_body->keepForReplay(most);
   return Freshness::kAny;
+}
+
+void Attempts::begin() {
+  freshness_ = firstFreshness();
+  hash_ = hashOf(exchange_, cluster_->options().hash_by);
+  cluster_->shared().retries.deposit(cluster_->options().retry_budget);
+}
+
+Result<void> Attempts::choose() {
+  Ref<upstream::EndpointState>& endpoint = exchange_.endpoint;
+  endpoint = cluster_->choose(core_.ids(), endpoint.get(), hash_);
+  if (!endpoint) return fail(cluster_->hasDnsFailed() ? Reason::kDnsFailed : Reason::kNoEndpoint, Reached::kNo);
+  return {};
+}
+
+Freshness Attempts::beginAttempt() {
+  upstream::EndpointState& endpoint = *exchange_.endpoint;
+  ++record_.attempts;
+  record_.endpoint = endpoint.endpoint.text;
+  record_.decide(Outcome::kEndpointChosen, {}, endpoint.index, core_.now());
+  exchange_.try_deadline = Deadline::after(core_.now(), retry_->try_timeout);
+  return freshness_;
+}
+
+void Attempts::learn(const Tried& tried) {
+  upstream::EndpointState& endpoint = *exchange_.endpoint;
+  if (!tried.outcome) {
+    ++endpoint.failures;
+    record_.decide(Outcome::kAttemptFailed, {}, static_cast<uint16_t>(tried.outcome.error().reason), core_.now());
+  }
+  const std::optional<upstream::Verdict> verdict = verdictOf(exchange_, tried);
+  if (!verdict) return;
+  using Change = upstream::ClusterShared::Change;
+  const Duration took = core_.now() - (tried.outcome ? exchange_.sent_at : record_.start);
+  const Change change = cluster_->note(endpoint, *verdict, took, core_.ids());
+  if (change == Change::kNone) return;
+  if (change == Change::kEjected) core_.metrics().ejections.add();
+  record_.decide(change == Change::kEjected ? Outcome::kEjected : Outcome::kReturned, {}, endpoint.index, core_.now());
+}
+
+Attempts::Next Attempts::nextAfter(const Tried& tried) {
+  if (!tried.outcome) {
+    if (const Next next = nextByDefault(tried.outcome.error()); next.kind != Next::Kind::kDone) return next;
+  }
+  if (isRetried(*retry_, exchange_, tried)) return nextByRetry(tried);
+  return {};
+}
+
+// Whatever the route says: it provably never arrived, or a connection ended under it unused and it is idempotent.
+Attempts::Next Attempts::nextByDefault(const Failure& failure) {
+  if (exchange_.response_begun || record_.attempts >= kAttemptsMost || !exchange_.request_body->rewind()) return {};
+  const bool never_arrived = failure.reached == Reached::kNo;
+  Next next;
+  if (isConnectFailure(failure.reason)) {
+    if (!never_arrived || !mayTryAnother(failure, record_.attempts, *cluster_)) return {};
+    next.kind = Next::Kind::kOtherEndpoint;
+  } else {
+    const bool ended = failure.reason == Reason::kUpstreamClosed || failure.reason == Reason::kUpstreamReset;
+    // On a fresh connection only a proof counts: an end says nothing there about a race with an idle time.
+    if (!ended || (!record_.reused && !never_arrived)) return {};
+    const bool is_safe =
+        never_arrived || (failure.reached == Reached::kMaybe && http::isIdempotent(exchange_.request.method));
+    if (!is_safe) return {};
+    next.kind = Next::Kind::kSameEndpoint;
+    freshness_ = Freshness::kFresh;
+  }
+  core_.metrics().replays.add();
+  return next;
+}
+
+Attempts::Next Attempts::nextByRetry(const Tried& tried) {
+  using observe::RetryDenial;
+  if (tried.outcome) record_.decide(Outcome::kStatusRetried, {}, tried.status, core_.now());
+  if (retries_ >= retry_->attempts) return deny(RetryDenial::kAttempts);
+  if (!tried.neverArrived() && !retry_->non_idempotent && !exchange_.is_grpc && !isRepeatable(exchange_)) {
+    return deny(RetryDenial::kNotIdempotent);
+  }
+  if (exchange_.switches_protocol || !exchange_.request_body->rewind()) return deny(RetryDenial::kBody);
+  Duration wait = backoffOf(*retry_, static_cast<uint8_t>(retries_ + 1), core_.ids().next());
+  if (tried.outcome) {
+    if (const std::optional<Duration> asked = retryAfterOf(exchange_)) {
+      if (*asked > retry_->retry_after_most) return deny(RetryDenial::kRetryAfter);
+      wait = std::max(wait, *asked);
+    }
+  }
+  if (exchange_.deadline.hasPassed(core_.now() + wait)) return deny(RetryDenial::kDeadline);
+  if (!cluster_->shared().retries.withdraw(cluster_->options().retry_budget, core_.now())) {
+    return deny(RetryDenial::kBudget);
+  }
+  ++retries_;
+  core_.metrics().retries.add();
+  return {Next::Kind::kOtherEndpoint, wait};
+}
+
+Attempts::Next Attempts::deny(observe::RetryDenial denial) {
+  core_.metrics().retries_denied.add();
+  record_.decide(Outcome::kRetryDenied, {}, static_cast<uint16_t>(denial), core_.now());
+  return {};
 }
 
 }  // namespace
@@ -58,34 +274,32 @@ bool mayTryAnother(const Failure& failure, uint8_t attempts, const upstream::Clu
 }
 
 loop::Task<void> tryUpstreams(Core& core, Exchange& exchange) {
+  using Next = Attempts::Next;
   observe::ExchangeRecord& record = exchange.record;
-  const Ref<upstream::ClusterState> cluster(exchange.snapshot->cluster(exchange.plan.cluster));
-  Freshness freshness = freshnessFor(exchange);
-  Ref<upstream::EndpointState>& endpoint = exchange.endpoint;
-  bool is_chosen = false;
+  Attempts attempts(core, exchange);
+  attempts.begin();
+  Next next{.kind = Next::Kind::kOtherEndpoint};
   for (;;) {
     if (exchange.cancelsOnFin() && exchange.downstream->stream().hasHangup()) co_return fail(Reason::kClientGone);
-    if (!std::exchange(is_chosen, true)) endpoint = cluster->choose(core.ids(), endpoint.get());
-    if (!endpoint) co_return fail(cluster->hasDnsFailed() ? Reason::kDnsFailed : Reason::kNoEndpoint, Reached::kNo);
-    ++record.attempts;
-    record.endpoint = endpoint->endpoint.text;
-    record.decide(Outcome::kEndpointChosen, {}, endpoint->index, core.now());
-    const Result<void> outcome = co_await loop::asResult(attempt(exchange, freshness));
-    if (outcome) {
-      exchange.request_body->dropReplay();
-      co_return outcome;
+    if (next.kind == Next::Kind::kOtherEndpoint) co_await attempts.choose();
+    const Tried tried{.outcome = co_await loop::asResult(attempt(exchange, attempts.beginAttempt())),
+                      .status = exchange.response.status};
+    attempts.learn(tried);
+    next = attempts.nextAfter(tried);
+    if (next.kind == Next::Kind::kDone) {
+      exchange.try_deadline = Deadline::never();  // an answer may take its time once it has begun
+      if (tried.outcome) exchange.request_body->dropReplay();
+      co_return tried.outcome;
     }
     exchange.uploads.cancel();
     exchange.lease = {};
-    ++endpoint->failures;
-    record.decide(Outcome::kAttemptFailed, {}, static_cast<uint16_t>(outcome.error().reason), core.now());
-    const Next next = nextAfter(exchange, outcome.error(), *cluster);
-    if (next == Next::kGiveUp) co_return outcome;
-    core.metrics().replays.add();
-    record.decide(Outcome::kReplayed, {}, record.attempts, core.now());
     exchange.upload = Exchange::Upload::kNone;
-    is_chosen = next == Next::kFreshConnection;
-    if (next == Next::kFreshConnection) freshness = Freshness::kFresh;
+    if (next.wait.count() > 0) {
+      const auto millis = std::chrono::duration_cast<Milliseconds>(next.wait).count();
+      record.decide(Outcome::kBackedOff, {}, static_cast<uint16_t>(std::min<int64_t>(millis, UINT16_MAX)), core.now());
+      co_await loop::Sleep(core.loop(), Deadline::after(core.now(), next.wait));
+    }
+    record.decide(Outcome::kReplayed, {}, record.attempts, core.now());
   }
 }
 

@@ -60,6 +60,7 @@ void ClusterResolver::update(const model::Cluster& cluster) {
 
 void ClusterResolver::adopt(const model::Cluster& cluster) {
   endpoints_ = cluster.endpoints;
+  balance_ = cluster.balance;
   std::set<std::string> wanted;
   for (const model::Endpoint& endpoint : endpoints_) {
     if (endpoint.address.kind == model::SocketAddress::Kind::kDns) wanted.insert(keyOf(endpoint.address));
@@ -116,17 +117,19 @@ Duration ClusterResolver::noteOutcome(Name& name, const net::DnsOutcome& outcome
 void ClusterResolver::publishIfChanged() {
   EndpointSet next = collect();
   if (current_) {
-    if (next.endpoints == current_->endpoints && next.dns_failed == current_->dns_failed) return;
+    const bool is_same = next.endpoints == current_->endpoints && next.dns_failed == current_->dns_failed;
+    if (is_same && !next.ring == !current_->ring && balance_ == published_balance_) return;
     next.version = current_->version;
   }
   ++next.version;
+  published_balance_ = balance_;
   current_ = std::make_shared<const EndpointSet>(std::move(next));
   on_change_(current_);
 }
 
 // A name with several addresses gives as many endpoints, each with the name's whole weight: the weight says how much
 // one machine takes, and a service that grows takes more.
-EndpointSet ClusterResolver::collect() const {
+EndpointSet ClusterResolver::collect() {
   EndpointSet set;
   for (const model::Endpoint& configured : endpoints_) {
     if (configured.address.kind != model::SocketAddress::Kind::kDns) {
@@ -143,7 +146,33 @@ EndpointSet ClusterResolver::collect() const {
       set.endpoints.back().name = configured.address.host;
     }
   }
+  set.shared = shared_;
+  keepHealth(set);
+  set.ring = ringOf(set);
   return set;
+}
+
+// What is known of an endpoint belongs to its address, for as long as some set has it.
+void ClusterResolver::keepHealth(EndpointSet& set) {
+  std::map<std::string, std::shared_ptr<EndpointHealth>> kept;
+  for (Endpoint& endpoint : set.endpoints) {
+    const auto known = health_.find(endpoint.text);
+    endpoint.health = known != health_.end() ? known->second : std::make_shared<EndpointHealth>();
+    kept.insert_or_assign(endpoint.text, endpoint.health);
+  }
+  health_ = std::move(kept);
+}
+
+std::shared_ptr<const HashRing> ClusterResolver::ringOf(const EndpointSet& set) const {
+  if (balance_ != model::Balance::kRingHash && balance_ != model::Balance::kMaglev) return nullptr;
+  uint32_t preferred = UINT32_MAX;
+  for (const Endpoint& endpoint : set.endpoints) preferred = std::min(preferred, endpoint.priority);
+  std::vector<HashRing::Member> members;
+  for (const Endpoint& endpoint : set.endpoints) {
+    members.push_back({endpoint.text, endpoint.priority == preferred ? endpoint.weight : 0});
+  }
+  const bool is_ring = balance_ == model::Balance::kRingHash;
+  return HashRing::make(is_ring ? HashRing::Kind::kRing : HashRing::Kind::kMaglev, members);
 }
 
 bool ClusterResolver::isSettled() const {

@@ -76,7 +76,9 @@ class ClusterResolver {
   void adopt(const model::Cluster& cluster);
   void startNames();
   void publishIfChanged();
-  EndpointSet collect() const;
+  EndpointSet collect();
+  void keepHealth(EndpointSet& set);
+  std::shared_ptr<const HashRing> ringOf(const EndpointSet& set) const;
   loop::Task<void> keepFresh(Name& name);
   Duration noteOutcome(Name& name, const net::DnsOutcome& outcome);
   double draw() { return std::uniform_real_distribution<double>(0, 1)(random_); }
@@ -86,7 +88,11 @@ class ClusterResolver {
   OnChange on_change_;
   std::minstd_rand random_;
   std::vector<model::Endpoint> endpoints_;
-  std::map<std::string, std::unique_ptr<Name>> names_;  // each asked for once, whatever the number of ports
+  std::map<std::string, std::unique_ptr<Name>> names_;             // each asked for once, whatever the number of ports
+  std::map<std::string, std::shared_ptr<EndpointHealth>> health_;  // by the address's text
+  std::shared_ptr<ClusterShared> shared_ = std::make_shared<ClusterShared>();
+  model::Balance balance_ = model::Balance::kLeastRequest;
+  model::Balance published_balance_ = model::Balance::kLeastRequest;
   EndpointSetPtr current_;
 };
 

@@ -9,99 +9,83 @@ void ClusterState::configure(const model::Cluster& cluster, std::shared_ptr<cons
   // Whom it trusts or what it shows has changed: what was connected under the old settings is used no more. A
   // certificate that was only renewed is such a change as well; running exchanges finish.
   const bool is_other = !tls != !tls_ || (tls && tls->fingerprint() != tls_->fingerprint());
-  const bool had_settings = !name_.empty();
+  const bool had_settings = !options_.name.empty();
   tls_ = std::move(tls);
   if (is_other && had_settings) closeIdle();
-  name_ = cluster.name;
-  balance_ = cluster.balance;
-  pool_ = cluster.pool;
-  protocol_ = cluster.protocol;
-  http2_ = cluster.http2;
-  for (const Ref<EndpointState>& endpoint : endpoints_) endpoint->setOptions(pool_);
+  options_ = cluster;
+  options_.endpoints.clear();
+  for (const Ref<EndpointState>& endpoint : endpoints_) endpoint->setOptions(options_.pool);
+  seen_version_ = 0;
 }
 
 void ClusterState::adopt(EndpointSetPtr set) {
   std::vector<Ref<EndpointState>> kept = std::move(endpoints_);
   endpoints_.clear();
+  health_.clear();
   for (const Endpoint& endpoint : set->endpoints) {
     const auto same = std::find_if(kept.begin(), kept.end(), [&](const Ref<EndpointState>& state) {
       return state && state->endpoint.address == endpoint.address;
     });
-    Ref<EndpointState> state = same != kept.end() ? std::exchange(*same, Ref<EndpointState>())
-                                                  : makeRef<EndpointState>(endpoint, loop_, metrics_);
+    const bool is_new = same == kept.end();
+    Ref<EndpointState> state =
+        is_new ? makeRef<EndpointState>(endpoint, loop_, metrics_) : std::exchange(*same, Ref<EndpointState>());
+    // Those that are there from the beginning start together, and with all of the load.
+    if (is_new && set_) state->joined = loop_.now();
+    std::shared_ptr<EndpointHealth> health = std::move(state->endpoint.health);
     state->endpoint = endpoint;
+    if (!state->endpoint.health) state->endpoint.health = health ? health : std::make_shared<EndpointHealth>();
     state->index = static_cast<uint16_t>(endpoints_.size());
-    state->setOptions(pool_);
+    state->setOptions(options_.pool);
+    health_.push_back(state->endpoint.health.get());
     endpoints_.push_back(std::move(state));
   }
   for (const Ref<EndpointState>& gone : kept) {
     if (gone) gone->closeIdle();
   }
+  if (set->shared) shared_ = set->shared;
   set_ = std::move(set);
-  uint32_t lowest = UINT32_MAX;
-  for (const auto& state : endpoints_) lowest = std::min(lowest, state->endpoint.priority);
-  preferred_.clear();
-  total_weight_ = 0;
-  for (const auto& state : endpoints_) {
-    if (state->endpoint.priority != lowest || state->endpoint.weight == 0) continue;
-    preferred_.push_back(state.get());
-    total_weight_ += state->endpoint.weight;
-  }
+  seen_version_ = 0;
 }
 
-Ref<EndpointState> ClusterState::choose(observe::IdSource& random, const EndpointState* but_not) {
-  if (preferred_.empty()) return Ref<EndpointState>();
-  if (preferred_.size() == 1) return Ref<EndpointState>(preferred_[0]);
-  switch (balance_) {
-    case model::Balance::kRoundRobin:
-      return Ref<EndpointState>(chooseByTurn(but_not));
-    case model::Balance::kLeastRequest:
-      return Ref<EndpointState>(chooseLeastLoaded(random, but_not));
-    case model::Balance::kRandom:
-      break;
+// Brings the balancer to what is known of the endpoints now.
+void ClusterState::refresh() {
+  const uint64_t version = shared_->version();
+  if (seen_version_ == version) return;
+  seen_version_ = version;
+  ejected_ = 0;
+  for (const Ref<EndpointState>& state : endpoints_) {
+    state->is_available = !state->endpoint.health->isEjected();
+    ejected_ += !state->is_available;
   }
-  return Ref<EndpointState>(chooseByChance(random, but_not));
+  balancer_.rebuild(
+      {.balance = options_.balance, .panic_percent = options_.panic_percent, .slow_start = options_.slow_start},
+      endpoints_, set_ ? set_->ring : nullptr);
 }
 
-// Smooth weighted round robin: each turn every endpoint gains its weight, the one with most goes and pays the sum. So
-// weights 3,1 give a a b a, not a a a b.
-EndpointState* ClusterState::chooseByTurn(const EndpointState* but_not) {
-  EndpointState* best = nullptr;
-  int64_t gained = 0;
-  for (EndpointState* state : preferred_) {
-    if (state == but_not) continue;
-    state->turn += state->endpoint.weight;
-    gained += state->endpoint.weight;
-    if (!best || state->turn > best->turn) best = state;
+Ref<EndpointState> ClusterState::choose(observe::IdSource& random, const EndpointState* but_not,
+                                        std::optional<uint64_t> hash) {
+  refresh();
+  if (ejected_ > 0) {
+    if (EndpointState* const probed = dueProbe()) return Ref<EndpointState>(probed);
   }
-  best->turn -= gained;
-  return best;
+  return Ref<EndpointState>(balancer_.pick({.now = loop_.now(), .random = random, .but_not = but_not, .hash = hash}));
 }
 
-// Power of two choices, the better of two picked at random: load is exchanges under way per weight.
-EndpointState* ClusterState::chooseLeastLoaded(observe::IdSource& random, const EndpointState* but_not) {
-  EndpointState* a = chooseByChance(random, but_not);
-  EndpointState* b = chooseByChance(random, a);
-  if (b == but_not) return a;
-  const uint64_t load_a = (a->active + 1ULL) * b->endpoint.weight;
-  const uint64_t load_b = (b->active + 1ULL) * a->endpoint.weight;
-  return load_b < load_a ? b : a;
+// An ejected one whose time is over, and which this request shall try.
+EndpointState* ClusterState::dueProbe() {
+  for (const Ref<EndpointState>& state : endpoints_) {
+    if (!state->is_available && ClusterShared::mayProbe(*state->endpoint.health, loop_.now())) return state.get();
+  }
+  return nullptr;
 }
 
-EndpointState* ClusterState::chooseByChance(observe::IdSource& random, const EndpointState* but_not) {
-  const uint64_t excluded = but_not && but_not->endpoint.priority == preferred_[0]->endpoint.priority &&
-                                    std::find(preferred_.begin(), preferred_.end(), but_not) != preferred_.end()
-                                ? but_not->endpoint.weight
-                                : 0;
-  // 128-bit product: maps 64 random bits to the range without the bias or the cost of a division.
-  const uint64_t range = total_weight_ - excluded;
-  uint64_t at = static_cast<uint64_t>((static_cast<unsigned __int128>(random.next()) * range) >> 64);
-  for (EndpointState* state : preferred_) {
-    if (excluded && state == but_not) continue;
-    if (at < state->endpoint.weight) return state;
-    at -= state->endpoint.weight;
-  }
-  return preferred_.back();
+ClusterShared::Change ClusterState::note(EndpointState& endpoint, Verdict verdict, Duration took,
+                                         observe::IdSource& random) {
+  if (options_.balance == model::Balance::kPeakEwma)
+    endpoint.latency.note(took, verdict != Verdict::kGood, loop_.now());
+  if (!options_.outlier) return ClusterShared::Change::kNone;
+  const double chance = static_cast<double>(random.next() >> 11) * 0x1.0p-53;
+  return shared_->note(*endpoint.endpoint.health, verdict, *options_.outlier, loop_.now(), chance, health_);
 }
 
 void ClusterState::closeIdle() {

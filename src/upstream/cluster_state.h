@@ -10,38 +10,12 @@
 #include "model/cluster.h"
 #include "observe/trace_context.h"
 #include "tls/context.h"
+#include "upstream/balancer.h"
 #include "upstream/endpoint_set.h"
-#include "upstream/h2_pool.h"
-#include "upstream/pool.h"
+#include "upstream/endpoint_state.h"
+#include "upstream/shared_state.h"
 
 namespace remora::upstream {
-
-class EndpointState : public RefCounted<EndpointState> {
- public:
-  EndpointState(Endpoint what, loop::Loop& loop, observe::CoreMetrics& metrics)
-      : endpoint(std::move(what)), pool(loop, metrics), h2_pool(loop, metrics) {}
-
-  void setOptions(const model::PoolOptions& options) {
-    pool.setOptions(options);
-    h2_pool.setOptions(options);
-  }
-  void closeIdle() {
-    pool.closeAll();
-    h2_pool.closeAll();
-  }
-
-  Endpoint endpoint;
-  uint16_t index = 0;   // in its set
-  uint32_t active = 0;  // exchanges that hold a lease
-  int64_t turn = 0;     // of the smooth weighted round robin
-  uint64_t requests = 0;
-  uint64_t failures = 0;  // attempts that ended without a response
-  Pool pool;
-  H2Pool h2_pool;
-  tls::SessionCache sessions;  // of TLS, to resume
-  enum class Learned : uint8_t { kNothing, kHttp1, kHttp2 };
-  Learned learned = Learned::kNothing;  // what the last connection turned out to speak
-};
 
 class ClusterState : public RefCounted<ClusterState> {
  public:
@@ -51,40 +25,44 @@ class ClusterState : public RefCounted<ClusterState> {
   void configure(const model::Cluster& cluster, std::shared_ptr<const tls::ClientContext> tls = nullptr);
   void adopt(EndpointSetPtr set);
 
-  // Never one that is `but_not`, unless there is no other; null when there is none at all.
-  Ref<EndpointState> choose(observe::IdSource& random, const EndpointState* but_not = nullptr);
+  // Never one that is `but_not`, unless there is no other; null when there is none at all. `hash`: of the request's
+  // key.
+  Ref<EndpointState> choose(observe::IdSource& random, const EndpointState* but_not = nullptr,
+                            std::optional<uint64_t> hash = {});
+  // How an attempt at it ended, and after how long.
+  ClusterShared::Change note(EndpointState& endpoint, Verdict verdict, Duration took, observe::IdSource& random);
+  ClusterShared& shared() { return *shared_; }
+  bool panics() const { return balancer_.panics(); }
 
-  const std::string& name() const { return name_; }
-  const model::PoolOptions& pool() const { return pool_; }
-  model::Balance balance() const { return balance_; }
-  model::Protocol protocol() const { return protocol_; }
-  const model::Http2Options& http2() const { return http2_; }
+  const std::string& name() const { return options_.name; }
+  const model::PoolOptions& pool() const { return options_.pool; }
+  model::Balance balance() const { return options_.balance; }
+  const model::Cluster& options() const { return options_; }
+  model::Protocol protocol() const { return options_.protocol; }
+  const model::Http2Options& http2() const { return options_.http2; }
   const std::shared_ptr<const tls::ClientContext>& tls() const { return tls_; }  // null: plaintext
   // TLS settles which protocol is spoken.
-  bool offersHttp2() const { return tls_ && protocol_ == model::Protocol::kAuto; }
+  bool offersHttp2() const { return tls_ && protocol() == model::Protocol::kAuto; }
   bool hasDnsFailed() const { return set_ && set_->dns_failed; }
   uint64_t version() const { return set_ ? set_->version : 0; }
   const std::vector<Ref<EndpointState>>& endpoints() const { return endpoints_; }
   void closeIdle();
 
  private:
-  using Candidates = std::vector<EndpointState*>;
-  EndpointState* chooseByTurn(const EndpointState* but_not);
-  EndpointState* chooseLeastLoaded(observe::IdSource& random, const EndpointState* but_not);
-  EndpointState* chooseByChance(observe::IdSource& random, const EndpointState* but_not);
+  void refresh();
+  EndpointState* dueProbe();
 
   loop::Loop& loop_;
   observe::CoreMetrics& metrics_;
-  std::string name_;
-  model::Balance balance_ = model::Balance::kLeastRequest;
-  model::PoolOptions pool_;
-  model::Protocol protocol_ = model::Protocol::kAuto;
-  model::Http2Options http2_;
+  model::Cluster options_;  // without its endpoints
   std::shared_ptr<const tls::ClientContext> tls_;
   EndpointSetPtr set_;
   std::vector<Ref<EndpointState>> endpoints_;
-  Candidates preferred_;       // those of the lowest priority
-  uint64_t total_weight_ = 0;  // of preferred_
+  std::vector<EndpointHealth*> health_;  // of endpoints_
+  std::shared_ptr<ClusterShared> shared_ = std::make_shared<ClusterShared>();
+  Balancer balancer_;
+  uint64_t seen_version_ = 0;  // of shared_
+  size_t ejected_ = 0;
 };
 
 // Lends one connection, or one stream of a shared HTTP/2 connection, to one attempt. Destroying it closes the

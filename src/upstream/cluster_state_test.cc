@@ -24,7 +24,7 @@ class ClusterStateTest : public testing::Test {
         .address = *net::Address::of(address), .text = model::toText(address), .weight = weight, .priority = priority};
   }
   void adopt(std::vector<Endpoint> endpoints) {
-    state_.adopt(std::make_shared<EndpointSet>(EndpointSet{++version_, std::move(endpoints), false}));
+    state_.adopt(std::make_shared<EndpointSet>(EndpointSet{.version = ++version_, .endpoints = std::move(endpoints)}));
   }
   std::string chosen(const EndpointState* but_not = nullptr) {
     const Ref<EndpointState> got = state_.choose(random_, but_not);

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "net/address.h"
+#include "upstream/hash_ring.h"
+#include "upstream/shared_state.h"
 
 namespace remora::upstream {
 
@@ -17,15 +19,18 @@ struct Endpoint {
   uint32_t weight = 1;
   uint32_t priority = 0;
   std::string zone;
-  std::string name;  // the DNS name it came from; empty when it was given as an address
+  std::string name;                        // the DNS name it came from; empty when it was given as an address
+  std::shared_ptr<EndpointHealth> health;  // the same in every set that has this address; null: nobody else looks at it
 
   bool operator==(const Endpoint&) const = default;
 };
 
 struct EndpointSet {
   uint64_t version = 0;
-  std::vector<Endpoint> endpoints;  // in the order of the configuration; of one name sorted by address
-  bool dns_failed = false;          // some name has no address yet, because DNS fails
+  std::vector<Endpoint> endpoints;        // in the order of the configuration; of one name sorted by address
+  bool dns_failed = false;                // some name has no address yet, because DNS fails
+  std::shared_ptr<ClusterShared> shared;  // the same in every set of a cluster; null: only one core uses it
+  std::shared_ptr<const HashRing> ring;   // where the cluster balances by hash
 };
 
 using EndpointSetPtr = std::shared_ptr<const EndpointSet>;

@@ -1,0 +1,59 @@
+#include "proxy/hash_key.h"
+
+#include <string_view>
+
+#include "base/ascii.h"
+#include "upstream/hash_ring.h"
+
+namespace remora::proxy {
+namespace {
+
+// `name=value` pieces between `separator`s; nothing when the name isn't among them.
+std::optional<std::string_view> pieceOf(std::string_view text, char separator, std::string_view name) {
+  while (!text.empty()) {
+    const size_t end = text.find(separator);
+    const std::string_view piece = ascii::trim(text.substr(0, end));
+    const size_t equals = piece.find('=');
+    if (equals != std::string_view::npos && piece.substr(0, equals) == name) return piece.substr(equals + 1);
+    if (end == std::string_view::npos) break;
+    text.remove_prefix(end + 1);
+  }
+  return std::nullopt;
+}
+
+std::optional<uint64_t> hashOf(const Exchange& exchange, const model::HashKey& key) {
+  const http::Request& request = exchange.request;
+  switch (key.kind) {
+    case model::HashKey::Kind::kSource: {
+      std::array<char, net::kPeerTextMax> text;
+      const size_t bytes = net::printIp(exchange.client, text);
+      return upstream::hashOf({text.data(), bytes});
+    }
+    case model::HashKey::Kind::kPath:
+      return upstream::hashOf(request.path);
+    case model::HashKey::Kind::kHeader: {
+      const http::Field* const field = request.headers->find(key.name);
+      return field ? std::optional(upstream::hashOf(field->value)) : std::nullopt;
+    }
+    case model::HashKey::Kind::kQuery: {
+      const auto value = pieceOf(request.query, '&', key.name);
+      return value ? std::optional(upstream::hashOf(*value)) : std::nullopt;
+    }
+    case model::HashKey::Kind::kCookie: {
+      const auto value = pieceOf(request.headers->valueOf(http::HeaderId::kCookie), ';', key.name);
+      return value ? std::optional(upstream::hashOf(*value)) : std::nullopt;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<uint64_t> hashOf(Exchange& exchange, const std::vector<model::HashKey>& keys) {
+  for (const model::HashKey& key : keys) {
+    if (const std::optional<uint64_t> hash = hashOf(std::as_const(exchange), key)) return hash;
+  }
+  return std::nullopt;
+}
+
+}  // namespace remora::proxy

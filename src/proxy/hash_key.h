@@ -1,0 +1,16 @@
+// What of a request decides which endpoint it goes to, where a service is balanced by hash.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "model/cluster.h"
+#include "proxy/exchange.h"
+
+namespace remora::proxy {
+
+// Of the first key that the request has; nothing when it has none.
+std::optional<uint64_t> hashOf(Exchange& exchange, const std::vector<model::HashKey>& keys);
+
+}  // namespace remora::proxy

@@ -1,0 +1,127 @@
+#include "upstream/shared_state.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace remora::upstream {
+namespace {
+
+// Between two requests that try an endpoint whose time out is over.
+constexpr Duration kBetweenProbes = std::chrono::seconds(1);
+
+// Of a time out, by chance: so that processes which ejected together don't return together.
+constexpr double kJitter = 0.1;
+
+Duration scaled(Duration span, double factor) {
+  return Duration(static_cast<int64_t>(static_cast<double>(span.count()) * factor));
+}
+
+bool isReached(std::atomic<uint32_t>& count, uint32_t most) {
+  const uint32_t now = count.fetch_add(1, std::memory_order_relaxed) + 1;
+  return most != 0 && now >= most;
+}
+
+}  // namespace
+
+void RetryBudget::deposit(const model::RetryBudget& options) {
+  const auto share = static_cast<int64_t>(options.percent) * kToken / 100;
+  int64_t tokens = tokens_.load(std::memory_order_relaxed);
+  while (tokens < kMost &&
+         !tokens_.compare_exchange_weak(tokens, std::min(tokens + share, kMost), std::memory_order_relaxed)) {
+  }
+}
+
+bool RetryBudget::withdraw(const model::RetryBudget& options, Instant now) {
+  if (options.floor > 0) {
+    const int64_t each = std::chrono::nanoseconds(std::chrono::seconds(1)).count() / options.floor;
+    const int64_t burst = each * options.floor;  // a second's at once
+    int64_t due = free_at_.load(std::memory_order_relaxed);
+    for (;;) {
+      const int64_t begin = std::max(due, now.nanos);
+      if (begin + each - now.nanos > burst) break;
+      if (free_at_.compare_exchange_weak(due, begin + each, std::memory_order_relaxed)) return true;
+    }
+  }
+  int64_t tokens = tokens_.load(std::memory_order_relaxed);
+  while (tokens >= kToken) {
+    if (tokens_.compare_exchange_weak(tokens, tokens - kToken, std::memory_order_relaxed)) return true;
+  }
+  return false;
+}
+
+ClusterShared::Change ClusterShared::note(EndpointHealth& endpoint, Verdict verdict, const model::Outlier& options,
+                                          Instant now, double chance, std::span<EndpointHealth* const> all) {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  bool is_over = false;
+  switch (verdict) {
+    case Verdict::kGood:
+    case Verdict::kOverloaded:
+      // Written only where there is something to write: the line is shared by the cores.
+      for (auto* count : {&endpoint.server_errors, &endpoint.gateway_errors, &endpoint.local_failures}) {
+        if (count->load(kRelaxed) != 0) count->store(0, kRelaxed);
+      }
+      break;
+    case Verdict::kGatewayError:
+      is_over = isReached(endpoint.gateway_errors, options.consecutive_gateway_errors);
+      is_over |= isReached(endpoint.server_errors, options.consecutive_5xx);
+      endpoint.local_failures.store(0, kRelaxed);
+      break;
+    case Verdict::kServerError:
+      is_over = isReached(endpoint.server_errors, options.consecutive_5xx);
+      endpoint.gateway_errors.store(0, kRelaxed);
+      endpoint.local_failures.store(0, kRelaxed);
+      break;
+    case Verdict::kLocalFailure:
+      is_over = isReached(endpoint.local_failures, options.consecutive_local_failures);
+      break;
+  }
+  const int64_t until = endpoint.ejected_until.load(kRelaxed);
+  if (until == 0) return is_over ? eject(endpoint, options, now, chance, all) : Change::kNone;
+  if (until > now.nanos) return Change::kNone;  // of a request that was under way
+  const std::lock_guard lock(standing_);
+  if (endpoint.ejected_until.load(kRelaxed) != until) return Change::kNone;
+  if (verdict == Verdict::kGood) {
+    endpoint.ejected_until.store(0, kRelaxed);
+    endpoint.returned_at.store(now.nanos, kRelaxed);
+    version_.fetch_add(1, std::memory_order_release);
+    return Change::kReturned;
+  }
+  // The one that tried it says that it is still ill.
+  const uint32_t times = endpoint.ejections.load(kRelaxed) + 1;
+  endpoint.ejections.store(times, kRelaxed);
+  const Duration out = std::min<Duration>(options.eject * times, options.eject_most);
+  endpoint.ejected_until.store((now + scaled(out, 1 + kJitter * chance)).nanos, kRelaxed);
+  version_.fetch_add(1, std::memory_order_release);
+  return Change::kEjected;
+}
+
+ClusterShared::Change ClusterShared::eject(EndpointHealth& endpoint, const model::Outlier& options, Instant now,
+                                           double chance, std::span<EndpointHealth* const> all) {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  const std::lock_guard lock(standing_);
+  if (endpoint.isEjected()) return Change::kNone;
+  const auto out = static_cast<uint64_t>(std::ranges::count_if(all, [](auto* one) { return one->isEjected(); }));
+  if (out + 1 >= all.size() || (out + 1) * 100 > options.ejected_most_percent * all.size()) return Change::kNone;
+  // One that was well for long begins anew.
+  const bool was_well = now - Instant{endpoint.returned_at.load(kRelaxed)} > options.eject_most;
+  const uint32_t times = was_well ? 1 : endpoint.ejections.load(kRelaxed) + 1;
+  endpoint.ejections.store(times, kRelaxed);
+  const Duration span = std::min<Duration>(options.eject * times, options.eject_most);
+  for (auto* count : {&endpoint.server_errors, &endpoint.gateway_errors, &endpoint.local_failures}) {
+    count->store(0, kRelaxed);
+  }
+  endpoint.probe_after.store(0, kRelaxed);
+  endpoint.ejected_until.store((now + scaled(span, 1 + kJitter * chance)).nanos, kRelaxed);
+  version_.fetch_add(1, std::memory_order_release);
+  return Change::kEjected;
+}
+
+bool ClusterShared::mayProbe(EndpointHealth& endpoint, Instant now) {
+  const int64_t until = endpoint.ejected_until.load(std::memory_order_relaxed);
+  if (until == 0 || until > now.nanos) return false;
+  int64_t after = endpoint.probe_after.load(std::memory_order_relaxed);
+  return after <= now.nanos &&
+         endpoint.probe_after.compare_exchange_strong(after, (now + kBetweenProbes).nanos, std::memory_order_relaxed);
+}
+
+}  // namespace remora::upstream
