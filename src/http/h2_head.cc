@@ -84,8 +84,10 @@ H2Head::Added H2Head::add(const HpackField& field) {
   if (field.name[0] == ':') return addPseudo(field.name, field.value) ? Added::kWell : Added::kMalformed;
   if (!mayStandInHttp2(field.id, field.value)) return Added::kMalformed;
   if (kind_ != Kind::kTrailers && field.id == HeaderId::kCookie) {
-    if (cookies_++) cookie_ += "; ";
+    // An empty crumb adds nothing: a delimiter that nothing follows would be a value that ends with a blank.
+    if (!cookie_.empty() && !field.value.empty()) cookie_ += "; ";
     cookie_ += field.value;
+    ++cookies_;
   } else if (field.id == HeaderId::kHost && kind_ == Kind::kRequest && has(kAuthority) &&
              ascii::equalsIgnoreCase(request_.headers[0].value, field.value)) {
     // Said twice, and the same: once is enough. Otherwise both stay, and validation refuses them.

@@ -96,6 +96,21 @@ TEST(H2Head, WhatARequestMustSayIsThere) {
   EXPECT_FALSE(Read(Kind::kResponse, {{"x", "y"}}).is_right);
 }
 
+TEST(H2Head, EmptyCrumbsOfACookieLeaveNoBlankAtItsEnds) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cookies{
+      {{"a=1", "b=2"}, "a=1; b=2"}, {{"", ""}, ""}, {{"a=1", ""}, "a=1"}, {{"", "a=1", "", "b=2"}, "a=1; b=2"}};
+  for (const auto& [crumbs, joined] : cookies) {
+    Fields fields = kGet;
+    for (const std::string& crumb : crumbs) fields.emplace_back("cookie", crumb);
+    const Read read(Kind::kRequest, fields);
+    ASSERT_TRUE(read.is_right);
+    const Field* const cookie = read.head.request().headers.find(HeaderId::kCookie);
+    ASSERT_TRUE(cookie);
+    EXPECT_EQ(cookie->value, joined);
+    EXPECT_FALSE(read.head.request().headers.isRepeated(HeaderId::kCookie));
+  }
+}
+
 TEST(H2Head, OnePastItsBoundsIsKnownAndOneFarPastThemEndsIt) {
   const H2Head::Bounds small{.bytes = 100, .fields = 3, .target = 10};
   Read large(Kind::kRequest, with(kGet, {{"x", std::string(100, 'x')}}), small);

@@ -16,7 +16,8 @@ struct Message {
   std::string body;
   bool is_complete = false;  // head and body
   bool ends_with_close = false;
-  std::vector<std::pair<std::string, std::string>> fields;  // names in lower case
+  std::vector<std::pair<std::string, std::string>> fields;    // names in lower case
+  std::vector<std::pair<std::string, std::string>> trailers;  // the same, behind a chunked body
 
   std::string method() const { return start.substr(0, start.find(' ')); }
   int status() const { return start.size() < 12 ? 0 : std::atoi(start.substr(9, 3).c_str()); }
@@ -93,6 +94,7 @@ inline bool readChunks(std::string_view& bytes, Message& message, bool may_exten
   Message trailers;
   const Verdict verdict = readFields(bytes, trailers);
   message.is_complete = verdict == Verdict::kMessage;
+  message.trailers = std::move(trailers.fields);
   if (!message.is_complete) bytes = {};
   return verdict != Verdict::kBroken;
 }
@@ -126,7 +128,8 @@ inline bool readBody(std::string_view& bytes, Message& message, Unframed without
   return true;
 }
 
-// kReceived: what a client may send to a strict server (an older version, chunk extensions, an empty line before).
+// kReceived: what a peer may send to a strict reader (an older version, chunk extensions; a client: an empty line
+// before).
 enum class Rules { kSent, kReceived };
 
 // One request from the front of `bytes`.
@@ -154,26 +157,29 @@ inline Verdict readRequest(std::string_view& bytes, Rules rules, Message& messag
 }
 
 // One response, also an interim one. `to` is the method that it answers.
-inline Verdict readResponse(std::string_view& bytes, std::string_view to, Message& message) {
+inline Verdict readResponse(std::string_view& bytes, std::string_view to, Message& message,
+                            Rules rules = Rules::kSent) {
+  const bool is_received = rules == Rules::kReceived;
   const size_t end = bytes.find("\r\n");
   if (end == std::string_view::npos) return Verdict::kNothing;
   message.start = bytes.substr(0, end);
   bytes.remove_prefix(end + 2);
-  if (!message.start.starts_with("HTTP/1.1 ") || message.start.size() < 13 || message.start[12] != ' ') {
+  const bool is_old = is_received && message.start.starts_with("HTTP/1.0 ");
+  if ((!message.start.starts_with("HTTP/1.1 ") && !is_old) || message.start.size() < 13 || message.start[12] != ' ') {
     return Verdict::kBroken;
   }
   if (message.start.substr(9, 3).find_first_not_of("0123456789") != std::string::npos) return Verdict::kBroken;
   const Verdict fields = readFields(bytes, message);
   if (fields != Verdict::kMessage) return fields;
   const int status = message.status();
-  if (status < 100 || status > 599) return Verdict::kBroken;
+  if (status < 100 || status > 599 || (is_old && message.count("transfer-encoding"))) return Verdict::kBroken;
   if (status < 200 || status == 204 || status == 304 || to == "HEAD") {
     message.is_complete = true;
     const bool has_no_length = status < 200 || status == 204;
     const bool frames = message.count("transfer-encoding") || (has_no_length && message.count("content-length"));
-    return frames ? Verdict::kBroken : Verdict::kMessage;
+    return frames && !is_received ? Verdict::kBroken : Verdict::kMessage;
   }
-  return readBody(bytes, message, Unframed::kUntilClose, false) ? Verdict::kMessage : Verdict::kBroken;
+  return readBody(bytes, message, Unframed::kUntilClose, is_received) ? Verdict::kMessage : Verdict::kBroken;
 }
 
 }  // namespace strict
