@@ -52,7 +52,8 @@ constexpr Form kAddressText[] = {text("an address such as 10.0.0.1:8080, orders.
                                  integer(1, 65535)};
 constexpr Form kEndpointItem[] = {kAddressText[0], kAddressText[1], object(kEndpointSpec)};
 constexpr Form kEndpoints[] = {listOf(kEndpointItem), kAddressText[0], kAddressText[1]};
-constexpr std::string_view kBalanceWords[] = {"round_robin", "least_request", "random"};
+constexpr std::string_view kBalanceWords[] = {"round_robin", "least_request", "random",
+                                              "peak_ewma",   "ring_hash",     "maglev"};
 constexpr Form kBalance[] = {word(kBalanceWords)};
 constexpr Form kIdleConnections[] = {integer(0, 65535)};
 
@@ -83,9 +84,20 @@ constexpr Form kServiceProtocol[] = {word(kServiceProtocolWords)};
 constexpr Form kTlsClient[] = {{Kind::kBool}, object(kTlsClientSpec)};
 constexpr Form kHttp2[] = {object(kHttp2Spec)};
 
+constexpr Form kHashKeyItem[] = {object(kHashKeySpec)};
+constexpr Form kHashBy[] = {object(kHashKeySpec), listOf(kHashKeyItem)};
+constexpr Form kPanic[] = {integer(0, 100)};
+constexpr Form kOutlier[] = {{Kind::kBool}, object(kOutlierSpec)};
+constexpr Form kRetryBudget[] = {object(kRetryBudgetSpec)};
+
 constexpr KeySpec kServiceKeys[] = {
     {"endpoints", kEndpoints, "", "where the service runs; names are resolved and kept fresh"},
     {"balance", kBalance, "least_request", "how an endpoint is chosen"},
+    {"hash_by", kHashBy, "", "of what ring_hash and maglev take the hash: the first that a request has"},
+    {"slow_start", kTimeOrZero, "0s", "in which an endpoint that joins comes to its share; 0: at once"},
+    {"panic", kPanic, "50", "percent of endpoints; with fewer that are well all are tried"},
+    {"outlier", kOutlier, "false", "endpoints that fail are left out for a while; true: all defaults"},
+    {"retry_budget", kRetryBudget, "", "bounds how many of its requests are sent again"},
     {"timeouts", kServiceTimeouts, "", "bounds on waiting for the service"},
     {"limits", kServiceLimits, "", "bounds on its connections"},
     {"protocol", kServiceProtocol, "auto", "auto: what TLS settles (ALPN), HTTP/1 without TLS"},
@@ -179,6 +191,8 @@ constexpr Form kAnswer[] = {object(kAnswerSpec), integer(200, 599)};
 constexpr Form kRewrite[] = {object(kRewriteSpec)};
 constexpr Form kHeaderChanges[] = {object(kHeaderChangesSpec)};
 
+constexpr Form kRetry[] = {integer(0, 10), object(kRetrySpec)};
+
 constexpr KeySpec kRouteKeys[] = {
     {"name", kText, "", "metric label and log field; \"routes[3]\" when absent"},
     {"match", kMatch, "", "which requests; all when absent"},
@@ -191,6 +205,7 @@ constexpr KeySpec kRouteKeys[] = {
     {"response_headers", kHeaderChanges, "", "change the response's headers on the way to the client"},
     {"timeout", kTimeOrZero, "0s", "for the whole exchange; 0: none"},
     {"idle_timeout", kTimeOrZero, "0s", "without a byte from the service; 0: none"},
+    {"retry", kRetry, "", "when a request is sent again, besides where it provably never arrived"},
 };
 constexpr std::string_view kRouteActions[] = {"to", "split", "redirect", "answer"};
 
@@ -349,9 +364,11 @@ std::span<const ObjectSpec* const> allObjects() {
       &kValueMatchSpec,    &kSplitSpec,       &kRedirectSpec,
       &kAnswerSpec,        &kRewriteSpec,     &kHeaderChangesSpec,
       &kServiceSpec,       &kEndpointSpec,    &kServiceTimeoutsSpec,
-      &kServiceLimitsSpec, &kTlsClientSpec,   &kLimitsSpec,
-      &kTimeoutsSpec,      &kDrainSpec,       &kTelemetrySpec,
-      &kAccessLogSpec,     &kLogSpec,         &kAdminSpec,
+      &kServiceLimitsSpec, &kHashKeySpec,     &kOutlierSpec,
+      &kRetryBudgetSpec,   &kRetrySpec,       &kTlsClientSpec,
+      &kLimitsSpec,        &kTimeoutsSpec,    &kDrainSpec,
+      &kTelemetrySpec,     &kAccessLogSpec,   &kLogSpec,
+      &kAdminSpec,
   };
   return kAll;
 }

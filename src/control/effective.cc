@@ -5,6 +5,7 @@
 
 #include "base/ascii.h"
 #include "control/config_keys.h"
+#include "control/effective_resilience.h"
 #include "control/effective_transport.h"
 #include "control/route_order.h"
 #include "control/units.h"
@@ -208,6 +209,7 @@ void EffectiveWriter::writeRoute(const WrittenRoute& written) {
     writeHeaderChanges("request_headers", route.request_headers);
     time("timeout", route.timeout);
     time("idle_timeout", route.idle_timeout);
+    if (route.retry) writeRetry(out_, *route.retry);
   }
   writeHeaderChanges("response_headers", route.response_headers);
   out_.endItem();
@@ -320,7 +322,7 @@ void EffectiveWriter::writeServices() {
       out_.endItem();
     }
     out_.close();
-    out_.entry("balance", wordOf(kServiceSpec, "balance", static_cast<size_t>(cluster.balance)));
+    writeResilience(out_, cluster);
     out_.open("timeouts");
     time("connect", cluster.pool.connect);
     time("idle", cluster.pool.idle);

@@ -6,6 +6,7 @@
 #include "control/header_changes_reader.h"
 #include "control/match_reader.h"
 #include "control/path_pattern.h"
+#include "control/resilience_reader.h"
 #include "control/service_reader.h"
 #include "control/suggest.h"
 
@@ -60,6 +61,7 @@ HostedRoute RouteReader::read(size_t index) {
   }
   fields_.read("timeout", route.timeout);
   fields_.read("idle_timeout", route.idle_timeout);
+  if (const auto at = fields_.find("retry")) readRetry(reader_, *at, fields_.forms("retry"), route.retry.emplace());
   refuseWithoutForward();
   return std::move(out_);
 }
@@ -220,7 +222,7 @@ void RouteReader::readHost(Fields& fields, std::optional<std::string>& out) {
 // What would silently have no effect is an error.
 void RouteReader::refuseWithoutForward() {
   if (fields_.has("to") || fields_.has("split") || (!fields_.has("redirect") && !fields_.has("answer"))) return;
-  for (const std::string_view key : {"rewrite", "request_headers", "timeout", "idle_timeout"}) {
+  for (const std::string_view key : {"rewrite", "request_headers", "timeout", "idle_timeout", "retry"}) {
     const std::optional<Place> at = fields_.find(key);
     if (!at) continue;
     reader_.error(*at, quoted(key) + " has no effect: this route forwards nothing", "a route with 'to' or 'split'");

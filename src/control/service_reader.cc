@@ -5,6 +5,7 @@
 #include "base/ascii.h"
 #include "control/addresses.h"
 #include "control/http2_reader.h"
+#include "control/resilience_reader.h"
 #include "control/suggest.h"
 #include "control/tls_reader.h"
 
@@ -58,7 +59,7 @@ void readEndpoints(ConfigReader& reader, const Place& place, std::span<const For
 }
 
 void readOptions(ConfigReader& reader, Fields& service, model::Cluster& cluster) {
-  service.readWord("balance", cluster.balance);
+  readResilience(reader, service, cluster);
   if (const auto at = service.find("timeouts")) {
     Fields fields(reader, *at, kServiceTimeoutsSpec);
     if (fields.isOpen()) {

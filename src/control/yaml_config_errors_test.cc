@@ -55,7 +55,7 @@ std::string top(std::string_view entry) {
 TEST(ConfigErrors, UnknownKeys) {
   EXPECT_EQ(onlyError(route("mach: { path: /a }, to: orders")),
             "f:3:16: inbound[0].routes[0].mach: unknown key 'mach'; expected one of name, match, to, split, redirect, "
-            "answer, rewrite, request_headers, response_headers, timeout, idle_timeout; did you mean 'match'?");
+            "answer, rewrite, request_headers, response_headers, timeout, idle_timeout, retry; did you mean 'match'?");
   EXPECT_THAT(onlyError(top("telemetri: {}")), HasSubstr("unknown key 'telemetri'"));
   EXPECT_THAT(onlyError(top("telemetri: {}")), HasSubstr("did you mean 'telemetry'?"));
 }
@@ -167,7 +167,7 @@ services:
   EXPECT_THAT(errors[6], HasSubstr("did you mean '10.0.0.1:8080'?"));
   EXPECT_EQ(errors[7],
             "f:10:47: services.orders.balance: unknown value 'fair'; expected one of round_robin, "
-            "least_request or random");
+            "least_request, random, peak_ewma, ring_hash or maglev");
 }
 
 TEST(ConfigErrors, ScalarsOfTheWrongKind) {
@@ -346,6 +346,22 @@ TEST(ConfigErrors, NeverThrowsOnPrefixesOfAFile) {
     broken[i] = static_cast<char>("[]{}:,\"*&!|>%@`#\t\n-"[i % 19]);
     loadYaml(broken, "f");
   }
+}
+
+TEST(ConfigErrors, OfRetriesAndOutliers) {
+  const auto service = [](const std::string& text) {
+    return "inbound: [{ listen: 1, app: 2 }]\nservices: { a: { endpoints: [10.0.0.1:80], " + text + " } }\n";
+  };
+  EXPECT_THAT(onlyError(route("to: orders, retry: { on: [gateway-eror] }")),
+              HasSubstr("there is no condition 'gateway-eror'"));
+  EXPECT_THAT(onlyError(route("to: orders, retry: { on: [gateway-eror] }")),
+              HasSubstr("did you mean 'gateway-error'?"));
+  EXPECT_THAT(onlyError(route("to: orders, retry: { on: timeout }")), HasSubstr("'on: timeout' has no effect"));
+  EXPECT_THAT(onlyError(route("answer: 200, retry: 2")), HasSubstr("'retry' has no effect"));
+  EXPECT_THAT(onlyError(service("balance: maglev")), HasSubstr("balance by hash needs to know of what"));
+  EXPECT_THAT(onlyError(service("hash_by: { source: true }")), HasSubstr("'hash_by' has no effect"));
+  EXPECT_THAT(onlyError(service("balance: maglev, hash_by: { header: x, query: y }")), HasSubstr("hash_by"));
+  EXPECT_THAT(onlyError(service("outlier: { eject: 10m }")), HasSubstr("longer than 'eject_most'"));
 }
 
 }  // namespace

@@ -108,6 +108,10 @@ class World {
       const model::SocketAddress address{model::SocketAddress::Kind::kIp, host, 80};
       set->endpoints.push_back({.address = *net::Address::of(address), .text = model::toText(address)});
     }
+    std::vector<upstream::HashRing::Member> members;
+    for (const upstream::Endpoint& endpoint : set->endpoints) members.push_back({endpoint.text, 1});
+    set->ring =
+        upstream::HashRing::make(upstream::HashRing::Kind::kMaglev, members);  // used where one balances by hash
     core_->adoptEndpoints(cluster, std::move(set));
   }
 

@@ -1,6 +1,7 @@
 """Applications as people write them: Python's http.server and Node's http, each in a process of its own."""
 
 import os
+import signal
 
 from support.running import Program, free_port
 
@@ -12,7 +13,13 @@ class App(Program):
         self.port = free_port()
         env = {key: str(value) for key, value in env.items()}
         output = os.path.join(folder, f"app-{self.port}.log")
-        super().__init__([*command, str(self.port)], output, env, ready_port=self.port)
+        self.start = lambda: super(App, self).__init__([*command, str(self.port)], output, env, ready_port=self.port)
+        self.start()
+
+    def kill_and_restart(self):
+        """Without warning, and anew at the same port."""
+        self.end(signal.SIGKILL)
+        self.start()
 
     @property
     def address(self):

@@ -1,0 +1,77 @@
+#include "control/effective_resilience.h"
+
+#include "control/effective_transport.h"
+
+#include <vector>
+
+#include "control/resilience_reader.h"
+#include "control/units.h"
+
+namespace remora::control {
+namespace {
+
+std::string textOf(const model::HashKey& key) {
+  using Kind = model::HashKey::Kind;
+  switch (key.kind) {
+    case Kind::kSource:
+      return "{ source: true }";
+    case Kind::kPath:
+      return "{ path: true }";
+    case Kind::kHeader:
+      return "{ header: " + yamlQuoted(key.name) + " }";
+    case Kind::kCookie:
+      return "{ cookie: " + yamlQuoted(key.name) + " }";
+    case Kind::kQuery:
+      return "{ query: " + yamlQuoted(key.name) + " }";
+  }
+  return {};
+}
+
+}  // namespace
+
+void writeResilience(YamlWriter& out, const model::Cluster& cluster) {
+  out.entry("balance", wordOf(kServiceSpec, "balance", static_cast<size_t>(cluster.balance)));
+  if (!cluster.hash_by.empty()) {
+    out.open("hash_by");
+    for (const model::HashKey& key : cluster.hash_by) out.item(textOf(key));
+    out.close();
+  }
+  out.entry("slow_start", durationText(cluster.slow_start));
+  out.number("panic", cluster.panic_percent);
+  if (cluster.outlier) {
+    out.open("outlier");
+    out.number("consecutive_5xx", cluster.outlier->consecutive_5xx);
+    out.number("consecutive_gateway_errors", cluster.outlier->consecutive_gateway_errors);
+    out.number("consecutive_local_failures", cluster.outlier->consecutive_local_failures);
+    out.entry("eject", durationText(cluster.outlier->eject));
+    out.entry("eject_most", durationText(cluster.outlier->eject_most));
+    out.number("ejected_most", cluster.outlier->ejected_most_percent);
+    out.close();
+  } else {
+    out.entry("outlier", "false");
+  }
+  out.open("retry_budget");
+  out.number("percent", cluster.retry_budget.percent);
+  out.number("floor", cluster.retry_budget.floor);
+  out.close();
+}
+
+void writeRetry(YamlWriter& out, const model::Retry& retry) {
+  std::vector<std::string> on;
+  for (size_t i = 0; i < retryConditions().size(); ++i) {
+    if (retry.on & 1U << i) on.emplace_back(retryConditions()[i]);
+  }
+  for (const uint16_t status : retry.statuses) on.push_back(std::to_string(status));
+  out.open("retry");
+  out.number("attempts", retry.attempts);
+  out.entry("on", flowList(on));
+  out.flag("non_idempotent", retry.non_idempotent);
+  out.entry("try_timeout", durationText(retry.try_timeout));
+  out.entry("backoff", durationText(retry.backoff));
+  out.entry("backoff_most", durationText(retry.backoff_most));
+  out.entry("retry_after_most", durationText(retry.retry_after_most));
+  out.entry("body", sizeText(retry.body));
+  out.close();
+}
+
+}  // namespace remora::control

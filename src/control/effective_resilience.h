@@ -1,0 +1,13 @@
+// Writes how endpoints are chosen, left out and tried again, as a configuration would say it. Part of effectiveYaml().
+#pragma once
+
+#include "control/yaml_writer.h"
+#include "model/cluster.h"
+#include "model/routes.h"
+
+namespace remora::control {
+
+void writeResilience(YamlWriter& out, const model::Cluster& cluster);
+void writeRetry(YamlWriter& out, const model::Retry& retry);
+
+}  // namespace remora::control

@@ -1,0 +1,67 @@
+// The part of the table of keys that tells how endpoints are chosen, left out and tried again.
+#include "control/config_forms.h"
+
+namespace remora::control {
+
+namespace {
+
+using namespace forms;
+
+constexpr Form kHashName[] = {text("a name")};
+constexpr KeySpec kHashKeyKeys[] = {
+    {"source", kTrueOnly, "", "true: the client's address"},
+    {"header", kHashName, "", "the value of this header"},
+    {"cookie", kHashName, "", "the value of this cookie"},
+    {"query", kHashName, "", "the value of this query parameter"},
+    {"path", kTrueOnly, "", "true: the path"},
+};
+constexpr std::string_view kHashKeyChoices[] = {"source", "header", "cookie", "query", "path"};
+
+constexpr Form kFailures[] = {integer(0, 1'000'000)};
+constexpr Form kPercent[] = {integer(0, 100)};
+constexpr KeySpec kOutlierKeys[] = {
+    {"consecutive_5xx", kFailures, "5", "answers with a status of 500 or more, in a row; 0: not counted"},
+    {"consecutive_gateway_errors", kFailures, "5", "answers 502, 503, 504 or UNAVAILABLE, in a row; 0: not counted"},
+    {"consecutive_local_failures", kFailures, "5", "attempts without an answer, in a row; 0: not counted"},
+    {"eject", kTime, "30s", "left out for so long, the second time twice that, and so on"},
+    {"eject_most", kTime, "5m", "and at most for so long"},
+    {"ejected_most", kPercent, "50", "of the endpoints, in percent; never the last one"},
+};
+
+constexpr Form kBudgetPercent[] = {integer(0, 100)};
+constexpr Form kBudgetFloor[] = {integer(0, 1'000'000)};
+constexpr KeySpec kRetryBudgetKeys[] = {
+    {"percent", kBudgetPercent, "20", "of the requests that come may be sent again"},
+    {"floor", kBudgetFloor, "10", "and so many a second besides"},
+};
+
+constexpr Form kAttempts[] = {integer(0, 10)};
+constexpr Form kConditionItem[] = {text("a condition such as gateway-error, or a status"), integer(400, 599)};
+constexpr Form kConditions[] = {kConditionItem[0], kConditionItem[1], listOf(kConditionItem)};
+constexpr Form kReplaySize[] = {size(0, 64 * kMiB)};
+constexpr KeySpec kRetryKeys[] = {
+    {"attempts", kAttempts, "2", "after the first, at most"},
+    {"on", kConditions, "[connect-failure, refused-stream]",
+     "connect-failure, refused-stream, reset, timeout, gateway-error, 5xx, retriable-4xx, a status; of gRPC cancelled, "
+     "deadline-exceeded, internal, resource-exhausted, unavailable"},
+    {"non_idempotent", kBool, "false",
+     "also a request that may have been executed and whose method isn't idempotent; one with Idempotency-Key always "
+     "is"},
+    {"try_timeout", kTimeOrZero, "0s", "for each attempt, until its answer begins; 0: none"},
+    {"backoff", kTimeOrZero, "25ms", "before the first, by chance from half of it; twice that before the next"},
+    {"backoff_most", kTimeOrZero, "250ms", "and at most so long"},
+    {"retry_after_most", kTimeOrZero, "1s", "a longer Retry-After is passed on to the client instead"},
+    {"body", kReplaySize, "64KiB", "a request with a longer body is not sent again"},
+};
+
+}  // namespace
+
+const ObjectSpec kHashKeySpec{"hash_key", "What of a request decides its endpoint.", kHashKeyKeys, {}, kHashKeyChoices};
+const ObjectSpec kOutlierSpec{"outlier", "When an endpoint that fails is left out for a while. `true`: all defaults.",
+                              kOutlierKeys};
+const ObjectSpec kRetryBudgetSpec{"retry_budget", "How many requests may be sent again, over all routes to a service.",
+                                  kRetryBudgetKeys};
+const ObjectSpec kRetrySpec{"retry", "When a request is sent again. A number: so many attempts by the defaults.",
+                            kRetryKeys};
+
+}  // namespace remora::control

@@ -1,0 +1,148 @@
+#include "control/resilience_reader.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/ascii.h"
+#include "control/suggest.h"
+
+namespace remora::control {
+namespace {
+
+constexpr std::array<std::string_view, 12> kConditions{"connect-failure", "refused-stream",     "reset",
+                                                       "timeout",         "gateway-error",      "5xx",
+                                                       "retriable-4xx",   "cancelled",          "deadline-exceeded",
+                                                       "internal",        "resource-exhausted", "unavailable"};
+
+model::HashKey readHashKey(ConfigReader& reader, const Place& place) {
+  using Kind = model::HashKey::Kind;
+  Fields fields(reader, place, kHashKeySpec);
+  model::HashKey key;
+  if (!fields.isOpen()) return key;
+  for (const auto& [name, kind] : {std::pair("source", Kind::kSource), std::pair("path", Kind::kPath)}) {
+    bool is_wanted = true;
+    fields.read(name, is_wanted);
+    if (fields.has(name)) key.kind = kind;
+    if (!is_wanted) reader.error(*fields.find(name), quoted(name) + " can only be true", "true");
+  }
+  for (const auto& [name, kind] :
+       {std::pair("header", Kind::kHeader), std::pair("cookie", Kind::kCookie), std::pair("query", Kind::kQuery)}) {
+    if (!fields.has(name)) continue;
+    key.kind = kind;
+    fields.read(name, key.name);
+    if (kind == Kind::kHeader) key.name = ascii::toLower(key.name);
+    if (key.name.empty()) reader.error(*fields.find(name), "the name is empty", "a name");
+  }
+  return key;
+}
+
+void readHashBy(ConfigReader& reader, Fields& service, model::Cluster& cluster) {
+  const auto at = service.find("hash_by");
+  const bool is_hash = cluster.balance == model::Balance::kRingHash || cluster.balance == model::Balance::kMaglev;
+  if (!at) {
+    if (is_hash) {
+      reader.error(service.place(), "balance by hash needs to know of what", "'hash_by'",
+                   "hash_by: { source: true } to keep each client at one endpoint");
+    }
+    return;
+  }
+  for (const Place& item : reader.items(*at, service.forms("hash_by"))) {
+    cluster.hash_by.push_back(readHashKey(reader, item));
+  }
+  if (!is_hash) {
+    reader.error(*at, "'hash_by' has no effect: endpoints aren't chosen by hash", "balance: maglev or ring_hash");
+  }
+}
+
+void readOutlier(ConfigReader& reader, const Place& place, std::span<const Form> forms,
+                 std::optional<model::Outlier>& out) {
+  if (place.isScalar()) {
+    bool is_wanted = false;
+    reader.readBool(place, forms, is_wanted);
+    if (is_wanted) out.emplace();
+    return;
+  }
+  Fields fields(reader, place, kOutlierSpec);
+  if (!fields.isOpen()) return;
+  model::Outlier& outlier = out.emplace();
+  fields.read("consecutive_5xx", outlier.consecutive_5xx);
+  fields.read("consecutive_gateway_errors", outlier.consecutive_gateway_errors);
+  fields.read("consecutive_local_failures", outlier.consecutive_local_failures);
+  fields.read("eject", outlier.eject);
+  fields.read("eject_most", outlier.eject_most);
+  fields.read("ejected_most", outlier.ejected_most_percent);
+  if (outlier.eject > outlier.eject_most) {
+    reader.error(place, "'eject' is longer than 'eject_most'", "an eject_most of at least eject");
+  }
+}
+
+void readCondition(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::Retry& retry) {
+  std::string text;
+  if (!reader.readScalar(place, forms, text)) return;
+  if (const auto status = ascii::parseDecimal(text); status && *status >= 400 && *status <= 599) {
+    retry.statuses.push_back(static_cast<uint16_t>(*status));
+    return;
+  }
+  const auto known = std::ranges::find(kConditions, text);
+  if (known != kConditions.end()) {
+    retry.on |= 1U << (known - kConditions.begin());
+    return;
+  }
+  std::string all;
+  for (const std::string_view name : kConditions) all += std::string(name) + ", ";
+  reader.error(place, "there is no condition " + quoted(text), "one of " + all + "or a status from 400 to 599",
+               std::string(nearestName(text, {kConditions.begin(), kConditions.end()})));
+}
+
+}  // namespace
+
+std::span<const std::string_view> retryConditions() {
+  return kConditions;
+}
+
+void readResilience(ConfigReader& reader, Fields& service, model::Cluster& cluster) {
+  service.readWord("balance", cluster.balance);
+  readHashBy(reader, service, cluster);
+  service.read("slow_start", cluster.slow_start);
+  service.read("panic", cluster.panic_percent);
+  if (const auto at = service.find("outlier")) readOutlier(reader, *at, service.forms("outlier"), cluster.outlier);
+  if (const auto at = service.find("retry_budget")) {
+    Fields fields(reader, *at, kRetryBudgetSpec);
+    if (fields.isOpen()) {
+      fields.read("percent", cluster.retry_budget.percent);
+      fields.read("floor", cluster.retry_budget.floor);
+    }
+  }
+}
+
+void readRetry(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::Retry& retry) {
+  if (place.isScalar()) {
+    uint64_t attempts = retry.attempts;
+    reader.readInteger(place, forms, attempts);
+    retry.attempts = static_cast<uint32_t>(attempts);
+    return;
+  }
+  Fields fields(reader, place, kRetrySpec);
+  if (!fields.isOpen()) return;
+  fields.read("attempts", retry.attempts);
+  if (const auto at = fields.find("on")) {
+    retry.on = 0;
+    const std::span<const Form> items = fields.forms("on").back().items;
+    for (const Place& item : reader.items(*at, fields.forms("on"))) readCondition(reader, item, items, retry);
+  }
+  fields.read("non_idempotent", retry.non_idempotent);
+  fields.read("try_timeout", retry.try_timeout);
+  fields.read("backoff", retry.backoff);
+  fields.read("backoff_most", retry.backoff_most);
+  fields.read("retry_after_most", retry.retry_after_most);
+  fields.read("body", retry.body);
+  if (retry.backoff > retry.backoff_most) {
+    reader.error(place, "'backoff' is longer than 'backoff_most'", "a backoff_most of at least backoff");
+  }
+  const bool waits_for_try = retry.on & model::Retry::kTimeout;
+  if (waits_for_try && retry.try_timeout.count() == 0) {
+    reader.error(place, "'on: timeout' has no effect: an attempt has all the time there is", "a 'try_timeout'");
+  }
+}
+
+}  // namespace remora::control

@@ -1,0 +1,19 @@
+// Reads how endpoints are chosen, left out and tried again. Part of ConfigReader's callers; belongs to one load.
+#pragma once
+
+#include <span>
+
+#include "control/config_reader.h"
+#include "model/cluster.h"
+#include "model/routes.h"
+
+namespace remora::control {
+
+// The keys of a service that this is about.
+void readResilience(ConfigReader& reader, Fields& service, model::Cluster& cluster);
+void readRetry(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::Retry& retry);
+
+// "gateway-error" and the like, in the order of the bits of model::Retry::On.
+std::span<const std::string_view> retryConditions();
+
+}  // namespace remora::control
