@@ -39,6 +39,7 @@ constexpr std::array kRows = {
   ReasonRow{kTlsHandshake, "tls_handshake", 0, 14, kDown, "-", "downstream_tls_failure", "", "the client's TLS handshake failed; the log says at what: no version or cipher in common, an unknown server name, plain HTTP, or the client refused our certificate"},
   ReasonRow{kTlsClientCertificate, "tls_client_certificate", 0, 16, kDown, "-", "downstream_tls_client_certificate", "", "the client showed no certificate, or one that the listener's tls.client_ca, crl or names refuse; the log says which"},
   ReasonRow{kTlsTimeout, "tls_timeout", 0, 4, kDown, "-", "downstream_tls_timeout", "", "the client's TLS handshake wasn't complete within the listener's tls.handshake"},
+  ReasonRow{kRateLimited, "rate_limited", 429, 8, kUs, "RL", "request_rate_limited", "http_request_denied", "more requests came than the route's rate_limit allows; Retry-After says when the next is"},
   ReasonRow{kNoRoute, "no_route", 404, 12, kUs, "NR", "route_not_found", "destination_not_found", "no route matches this request; ask 'remora explain' which came near"},
   ReasonRow{kNoService, "no_service", 503, 14, kUs, "NC", "cluster_not_found", "destination_not_found", "the route names a service that isn't known"},
   ReasonRow{kNoEndpoint, "no_endpoint", 503, 14, kUs, "UH", "no_healthy_upstream", "destination_unavailable", "the service has no endpoint that may be used; see /clusters"},

@@ -39,6 +39,8 @@ enum class Reason : uint8_t {
   kTlsHandshake,
   kTlsClientCertificate,
   kTlsTimeout,
+  // Held back.
+  kRateLimited,
   // No way to an endpoint.
   kNoRoute,
   kNoService,

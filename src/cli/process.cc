@@ -137,7 +137,8 @@ void Process::settleNames() {
 }
 
 bool Process::prepare(model::Config config, Prepared& prepared, std::vector<std::string>& problems) {
-  auto compiled = snapshot::compile(std::move(config), generation_ + 1, rules_, &ticket_keys_);
+  auto compiled = snapshot::compile(std::move(config), generation_ + 1, rules_,
+                                    {.ticket_keys = &ticket_keys_, .rate_limiters = &rate_limiters_});
   if (!compiled) {
     for (const route::CompileError& error : compiled.error()) problems.push_back(placeAndProblem(error));
     return false;

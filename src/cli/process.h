@@ -83,6 +83,7 @@ class Process final : public admin::Process, loop::TaskOwner, loop::Runnable {
   snapshot::SnapshotPtr snapshot_;
   std::shared_ptr<snapshot::RuleBook> rules_;
   tls::TicketKeyStore ticket_keys_;
+  snapshot::RateLimiters rate_limiters_;
   CertificateWatch certificates_{loop_, log_};
   uint32_t generation_ = 0;
   admin::Phase phase_ = admin::Phase::kStarting;

@@ -191,6 +191,7 @@ constexpr Form kAnswer[] = {object(kAnswerSpec), integer(200, 599)};
 constexpr Form kRewrite[] = {object(kRewriteSpec)};
 constexpr Form kHeaderChanges[] = {object(kHeaderChangesSpec)};
 
+constexpr Form kRateLimit[] = {text("a rate such as 500/s, 30/m or 1000/h"), object(kRateLimitSpec)};
 constexpr Form kRetry[] = {integer(0, 10), object(kRetrySpec)};
 
 constexpr KeySpec kRouteKeys[] = {
@@ -205,6 +206,7 @@ constexpr KeySpec kRouteKeys[] = {
     {"response_headers", kHeaderChanges, "", "change the response's headers on the way to the client"},
     {"timeout", kTimeOrZero, "0s", "for the whole exchange; 0: none"},
     {"idle_timeout", kTimeOrZero, "0s", "without a byte from the service; 0: none"},
+    {"rate_limit", kRateLimit, "", "how often requests may come; exact for the process"},
     {"retry", kRetry, "", "when a request is sent again, besides where it provably never arrived"},
 };
 constexpr std::string_view kRouteActions[] = {"to", "split", "redirect", "answer"};
@@ -365,10 +367,10 @@ std::span<const ObjectSpec* const> allObjects() {
       &kAnswerSpec,        &kRewriteSpec,     &kHeaderChangesSpec,
       &kServiceSpec,       &kEndpointSpec,    &kServiceTimeoutsSpec,
       &kServiceLimitsSpec, &kHashKeySpec,     &kOutlierSpec,
-      &kRetryBudgetSpec,   &kRetrySpec,       &kTlsClientSpec,
-      &kLimitsSpec,        &kTimeoutsSpec,    &kDrainSpec,
-      &kTelemetrySpec,     &kAccessLogSpec,   &kLogSpec,
-      &kAdminSpec,
+      &kRetryBudgetSpec,   &kRetrySpec,       &kRateLimitSpec,
+      &kTlsClientSpec,     &kLimitsSpec,      &kTimeoutsSpec,
+      &kDrainSpec,         &kTelemetrySpec,   &kAccessLogSpec,
+      &kLogSpec,           &kAdminSpec,
   };
   return kAll;
 }

@@ -89,6 +89,7 @@ extern const ObjectSpec kHashKeySpec;
 extern const ObjectSpec kOutlierSpec;
 extern const ObjectSpec kRetryBudgetSpec;
 extern const ObjectSpec kRetrySpec;
+extern const ObjectSpec kRateLimitSpec;
 extern const ObjectSpec kTlsClientSpec;
 extern const ObjectSpec kLimitsSpec;
 extern const ObjectSpec kTimeoutsSpec;

@@ -211,6 +211,7 @@ void EffectiveWriter::writeRoute(const WrittenRoute& written) {
     time("idle_timeout", route.idle_timeout);
     if (route.retry) writeRetry(out_, *route.retry);
   }
+  if (route.rate_limit) writeRateLimit(out_, *route.rate_limit);
   writeHeaderChanges("response_headers", route.response_headers);
   out_.endItem();
 }

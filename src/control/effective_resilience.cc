@@ -56,6 +56,21 @@ void writeResilience(YamlWriter& out, const model::Cluster& cluster) {
   out.close();
 }
 
+void writeRateLimit(YamlWriter& out, const model::RateLimit& limit) {
+  const int64_t per = limit.per.count();
+  out.open("rate_limit");
+  out.text("requests", std::to_string(limit.requests) + (per == 1000 ? "/s" : per == 60'000 ? "/m" : "/h"));
+  out.number("burst", limit.burst);
+  if (!limit.key.empty()) {
+    out.open("key");
+    for (const model::HashKey& key : limit.key) out.item(textOf(key));
+    out.close();
+    out.number("keys", limit.keys_most);
+  }
+  out.flag("shadow", limit.shadow);
+  out.close();
+}
+
 void writeRetry(YamlWriter& out, const model::Retry& retry) {
   std::vector<std::string> on;
   for (size_t i = 0; i < retryConditions().size(); ++i) {

@@ -8,6 +8,7 @@
 namespace remora::control {
 
 void writeResilience(YamlWriter& out, const model::Cluster& cluster);
+void writeRateLimit(YamlWriter& out, const model::RateLimit& limit);
 void writeRetry(YamlWriter& out, const model::Retry& retry);
 
 }  // namespace remora::control

@@ -54,8 +54,24 @@ constexpr KeySpec kRetryKeys[] = {
     {"body", kReplaySize, "64KiB", "a request with a longer body is not sent again"},
 };
 
+constexpr Form kRate[] = {text("a rate such as 500/s, 30/m or 1000/h")};
+constexpr Form kBurst[] = {integer(1, 1'000'000'000)};
+constexpr Form kLimitKeyItem[] = {object(kHashKeySpec)};
+constexpr Form kLimitKey[] = {object(kHashKeySpec), listOf(kLimitKeyItem)};
+constexpr Form kKeysMost[] = {integer(128, 16 * kMiB)};
+constexpr KeySpec kRateLimitKeys[] = {
+    {"requests", kRate, "", "how many, in a second, minute or hour"},
+    {"burst", kBurst, "", "how many at once; as many as in a second when absent"},
+    {"key", kLimitKey, "", "counted for each value by itself, by the first that a request has; absent: all together"},
+    {"keys", kKeysMost, "65536", "values that are remembered; beyond, those that used least are forgotten"},
+    {"shadow", kBool, "false", "refuse nothing, only tell in metrics and trail"},
+};
+constexpr std::string_view kRateLimitRequired[] = {"requests"};
+
 }  // namespace
 
+const ObjectSpec kRateLimitSpec{"rate_limit", "How often requests may come; the others get 429. A rate is enough.",
+                                kRateLimitKeys, kRateLimitRequired};
 const ObjectSpec kHashKeySpec{"hash_key", "What of a request decides its endpoint.", kHashKeyKeys, {}, kHashKeyChoices};
 const ObjectSpec kOutlierSpec{"outlier", "When an endpoint that fails is left out for a while. `true`: all defaults.",
                               kOutlierKeys};

@@ -94,7 +94,43 @@ void readCondition(ConfigReader& reader, const Place& place, std::span<const For
                std::string(nearestName(text, {kConditions.begin(), kConditions.end()})));
 }
 
+// "500/s"
+bool readRate(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::RateLimit& limit) {
+  std::string text;
+  if (!reader.readScalar(place, forms, text)) return false;
+  const size_t slash = text.find('/');
+  const auto count = ascii::parseDecimal(std::string_view(text).substr(0, slash));
+  const std::string_view unit =
+      slash == std::string::npos ? std::string_view() : std::string_view(text).substr(slash + 1);
+  constexpr std::pair<std::string_view, uint32_t> kUnits[] = {{"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}};
+  const auto* const known = std::ranges::find(kUnits, unit, &std::pair<std::string_view, uint32_t>::first);
+  if (!count || *count == 0 || *count > 1'000'000'000 || known == std::end(kUnits)) {
+    reader.error(place, quoted(text) + " is no rate", "a rate such as 500/s, 30/m or 1000/h");
+    return false;
+  }
+  limit.requests = static_cast<uint32_t>(*count);
+  limit.per = Milliseconds(known->second);
+  limit.burst = std::max(static_cast<uint32_t>(*count * 1000 / known->second), 1U);
+  return true;
+}
+
 }  // namespace
+
+void readRateLimit(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::RateLimit& limit) {
+  if (place.isScalar()) {
+    readRate(reader, place, forms, limit);
+    return;
+  }
+  Fields fields(reader, place, kRateLimitSpec);
+  if (!fields.isOpen()) return;
+  if (const auto at = fields.find("requests")) readRate(reader, *at, fields.forms("requests"), limit);
+  fields.read("burst", limit.burst);
+  if (const auto at = fields.find("key")) {
+    for (const Place& item : reader.items(*at, fields.forms("key"))) limit.key.push_back(readHashKey(reader, item));
+  }
+  fields.read("keys", limit.keys_most);
+  fields.read("shadow", limit.shadow);
+}
 
 std::span<const std::string_view> retryConditions() {
   return kConditions;

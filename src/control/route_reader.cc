@@ -61,6 +61,9 @@ HostedRoute RouteReader::read(size_t index) {
   }
   fields_.read("timeout", route.timeout);
   fields_.read("idle_timeout", route.idle_timeout);
+  if (const auto at = fields_.find("rate_limit")) {
+    readRateLimit(reader_, *at, fields_.forms("rate_limit"), route.rate_limit.emplace());
+  }
   if (const auto at = fields_.find("retry")) readRetry(reader_, *at, fields_.forms("retry"), route.retry.emplace());
   refuseWithoutForward();
   return std::move(out_);

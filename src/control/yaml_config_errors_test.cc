@@ -55,7 +55,8 @@ std::string top(std::string_view entry) {
 TEST(ConfigErrors, UnknownKeys) {
   EXPECT_EQ(onlyError(route("mach: { path: /a }, to: orders")),
             "f:3:16: inbound[0].routes[0].mach: unknown key 'mach'; expected one of name, match, to, split, redirect, "
-            "answer, rewrite, request_headers, response_headers, timeout, idle_timeout, retry; did you mean 'match'?");
+            "answer, rewrite, request_headers, response_headers, timeout, idle_timeout, rate_limit, retry; did you "
+            "mean 'match'?");
   EXPECT_THAT(onlyError(top("telemetri: {}")), HasSubstr("unknown key 'telemetri'"));
   EXPECT_THAT(onlyError(top("telemetri: {}")), HasSubstr("did you mean 'telemetry'?"));
 }
@@ -358,6 +359,10 @@ TEST(ConfigErrors, OfRetriesAndOutliers) {
               HasSubstr("did you mean 'gateway-error'?"));
   EXPECT_THAT(onlyError(route("to: orders, retry: { on: timeout }")), HasSubstr("'on: timeout' has no effect"));
   EXPECT_THAT(onlyError(route("answer: 200, retry: 2")), HasSubstr("'retry' has no effect"));
+  for (const char* rate : {"500", "0/s", "1/d", "x/s", "-1/s"}) {
+    EXPECT_THAT(onlyError(route("to: orders, rate_limit: " + std::string(rate))), HasSubstr("is no rate")) << rate;
+  }
+  EXPECT_THAT(onlyError(route("to: orders, rate_limit: { burst: 5 }")), HasSubstr("requests"));
   EXPECT_THAT(onlyError(service("balance: maglev")), HasSubstr("balance by hash needs to know of what"));
   EXPECT_THAT(onlyError(service("hash_by: { source: true }")), HasSubstr("'hash_by' has no effect"));
   EXPECT_THAT(onlyError(service("balance: maglev, hash_by: { header: x, query: y }")), HasSubstr("hash_by"));

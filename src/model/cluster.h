@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/deadline.h"
+#include "model/hash_key.h"
 #include "model/listener.h"
 #include "model/origin.h"
 #include "model/tls.h"
@@ -24,15 +25,6 @@ struct Endpoint {
 };
 
 enum class Balance : uint8_t { kRoundRobin, kLeastRequest, kRandom, kPeakEwma, kRingHash, kMaglev };
-
-// What of a request decides which endpoint it goes to, where it is chosen by hash.
-struct HashKey {
-  enum class Kind : uint8_t { kSource, kHeader, kCookie, kPath, kQuery };
-  Kind kind = Kind::kSource;
-  std::string name;  // of a header (in lower case), cookie or query parameter
-
-  bool operator==(const HashKey&) const = default;
-};
 
 // When an endpoint that fails is left out for a while. 0: not counted.
 struct Outlier {

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/deadline.h"
+#include "model/hash_key.h"
 #include "model/origin.h"
 
 namespace remora::model {
@@ -134,6 +135,18 @@ struct Retry {
   bool operator==(const Retry&) const = default;
 };
 
+// How often requests may come.
+struct RateLimit {
+  uint32_t requests = 0;  // in each `per`
+  Milliseconds per{1000};
+  uint32_t burst = 0;              // at once, at least 1
+  std::vector<HashKey> key;        // counted for each value by itself; empty: for all together
+  uint32_t keys_most = 64 * 1024;  // that are remembered
+  bool shadow = false;             // only told of, in metrics and trail
+
+  bool operator==(const RateLimit&) const = default;
+};
+
 struct Route {
   Origin origin;
   std::string name;  // metric label and log field; "routes[3]" when the user gave none
@@ -145,6 +158,7 @@ struct Route {
   Milliseconds timeout{0};       // whole exchange; 0: none
   Milliseconds idle_timeout{0};  // no byte from the upstream; 0: none
   std::optional<Retry> retry;
+  std::optional<RateLimit> rate_limit;
 };
 
 struct VirtualHost {

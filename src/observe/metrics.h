@@ -34,6 +34,8 @@ struct CoreCounters {
   Counter retries;                  // a request sent again by its route's retry
   Counter retries_denied;           // that would have been
   Counter ejections;                // endpoints left out for a while
+  Counter rate_limited;             // requests
+  Counter rate_limited_shadow;      // that would have been
   Gauge tunnels_active;
   Gauge tcp_active;
   Counter protocol_errors_downstream;

@@ -45,6 +45,7 @@ enum class Outcome : uint16_t {
   kRetryDenied,     // it would be sent again, but for what the argument says: a RetryDenial
   kEjected,         // the endpoint gets nothing for a while; argument: its index in the set
   kReturned,        // an ejected endpoint is well again; argument: its index in the set
+  kRateLimited,     // rule: the route; argument: 1 when it is only told of (shadow)
   kCount,
 };
 

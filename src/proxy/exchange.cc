@@ -9,6 +9,7 @@
 #include "http/h2_validate.h"
 #include "http/validate.h"
 #include "proxy/attempt.h"
+#include "proxy/rate_limit.h"
 #include "proxy/relay.h"
 #include "proxy/reply.h"
 #include "proxy/retry.h"
@@ -34,6 +35,7 @@ std::string_view nameOf(const tls::PeerIdentity& peer) {
 loop::Task<void> proxyExchange(Core& core, Exchange& exchange) {
   co_await exchange.checkRequest();
   co_await exchange.chooseRoute();
+  co_await heedRateLimit(exchange);
   if (exchange.plan.action != Plan::Action::kForward) {
     co_await answerHere(exchange);
     co_return loop::done;

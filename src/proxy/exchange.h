@@ -108,6 +108,7 @@ class Exchange {
   Deadline deadline = Deadline::never();      // of the whole exchange
   Deadline try_deadline = Deadline::never();  // of this attempt, up to the head of its answer
   bool is_grpc = false;
+  Duration rate_limit_wait{0};  // of a request that came too soon
 
   // attempt()
   enum class Upload : uint8_t { kNone, kRunning, kDone, kFailed };

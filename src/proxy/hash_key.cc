@@ -21,27 +21,27 @@ std::optional<std::string_view> pieceOf(std::string_view text, char separator, s
   return std::nullopt;
 }
 
-std::optional<uint64_t> hashOf(const Exchange& exchange, const model::HashKey& key) {
+std::optional<uint64_t> hashOf(const Exchange& exchange, const model::HashKey& key, uint64_t seed) {
   const http::Request& request = exchange.request;
   switch (key.kind) {
     case model::HashKey::Kind::kSource: {
       std::array<char, net::kPeerTextMax> text;
       const size_t bytes = net::printIp(exchange.client, text);
-      return upstream::hashOf({text.data(), bytes});
+      return upstream::hashOf({text.data(), bytes}, seed);
     }
     case model::HashKey::Kind::kPath:
-      return upstream::hashOf(request.path);
+      return upstream::hashOf(request.path, seed);
     case model::HashKey::Kind::kHeader: {
       const http::Field* const field = request.headers->find(key.name);
-      return field ? std::optional(upstream::hashOf(field->value)) : std::nullopt;
+      return field ? std::optional(upstream::hashOf(field->value, seed)) : std::nullopt;
     }
     case model::HashKey::Kind::kQuery: {
       const auto value = pieceOf(request.query, '&', key.name);
-      return value ? std::optional(upstream::hashOf(*value)) : std::nullopt;
+      return value ? std::optional(upstream::hashOf(*value, seed)) : std::nullopt;
     }
     case model::HashKey::Kind::kCookie: {
       const auto value = pieceOf(request.headers->valueOf(http::HeaderId::kCookie), ';', key.name);
-      return value ? std::optional(upstream::hashOf(*value)) : std::nullopt;
+      return value ? std::optional(upstream::hashOf(*value, seed)) : std::nullopt;
     }
   }
   return std::nullopt;
@@ -49,9 +49,9 @@ std::optional<uint64_t> hashOf(const Exchange& exchange, const model::HashKey& k
 
 }  // namespace
 
-std::optional<uint64_t> hashOf(Exchange& exchange, const std::vector<model::HashKey>& keys) {
+std::optional<uint64_t> hashOf(const Exchange& exchange, const std::vector<model::HashKey>& keys, uint64_t seed) {
   for (const model::HashKey& key : keys) {
-    if (const std::optional<uint64_t> hash = hashOf(std::as_const(exchange), key)) return hash;
+    if (const std::optional<uint64_t> hash = hashOf(exchange, key, seed)) return hash;
   }
   return std::nullopt;
 }

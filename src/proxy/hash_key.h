@@ -1,4 +1,4 @@
-// What of a request decides which endpoint it goes to, where a service is balanced by hash.
+// What of a request decides which endpoint it goes to, where a service is balanced by hash, or by what it is counted.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,6 @@
 namespace remora::proxy {
 
 // Of the first key that the request has; nothing when it has none.
-std::optional<uint64_t> hashOf(Exchange& exchange, const std::vector<model::HashKey>& keys);
+std::optional<uint64_t> hashOf(const Exchange& exchange, const std::vector<model::HashKey>& keys, uint64_t seed = 0);
 
 }  // namespace remora::proxy

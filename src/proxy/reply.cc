@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <iterator>
 #include <string>
 #include <utility>
@@ -9,6 +10,7 @@
 
 #include "http/grpc.h"
 #include "proxy/forwarding.h"
+#include "proxy/rate_limit.h"
 #include "route/rewrite.h"
 
 namespace remora::proxy {
@@ -85,6 +87,12 @@ Reply describeFailure(const Exchange& exchange, const ReasonRow& row) {
       reply.add("grpc-status", std::to_string(row.grpc));
       reply.add("grpc-message", http::grpc::encodeMessage(fmt::format("{} ({})", row.sentence, row.token)));
       break;
+  }
+  if (row.status == 429) {
+    const int64_t seconds = std::chrono::ceil<std::chrono::seconds>(exchange.rate_limit_wait).count();
+    reply.add("Retry-After", std::to_string(seconds));
+    reply.add("RateLimit-Policy", rateLimitPolicyText(*exchange.plan.route().rate_limit));
+    reply.add("RateLimit", rateLimitText(exchange));
   }
   if (row.status == 405) reply.add("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
   if (!exchange.record.request_id.empty()) reply.add("X-Request-Id", std::string(exchange.record.request_id));

@@ -8,8 +8,10 @@ namespace {
 
 class Compiler {
  public:
-  Compiler(model::Config config, uint32_t generation, std::shared_ptr<RuleBook> rules, tls::TicketKeyStore* ticket_keys)
-      : snapshot_(std::make_shared<Snapshot>()), ticket_keys_(ticket_keys ? *ticket_keys : own_ticket_keys_) {
+  Compiler(model::Config config, uint32_t generation, std::shared_ptr<RuleBook> rules, const Kept& kept)
+      : snapshot_(std::make_shared<Snapshot>()),
+        ticket_keys_(kept.ticket_keys ? *kept.ticket_keys : own_ticket_keys_),
+        rate_limiters_(kept.rate_limiters ? *kept.rate_limiters : own_rate_limiters_) {
     snapshot_->generation = generation;
     snapshot_->config = std::move(config);
     snapshot_->rules = std::move(rules);
@@ -46,6 +48,10 @@ class Compiler {
         continue;
       }
       for (const route::CompiledRoute& route : (*table)->routes()) {
+        if (const auto& limit = route.source->rate_limit) {
+          const std::string name = source.name + "/" + route.source->name;
+          snapshot_->rate_limiters.emplace(route.source, rate_limiters_.of(name, *limit));
+        }
         if (!route.forward) continue;
         for (const model::WeightedCluster& member : route.forward->clusters) {
           const auto found = snapshot_->cluster_index.find(member.cluster);
@@ -167,15 +173,16 @@ class Compiler {
   std::shared_ptr<Snapshot> snapshot_;
   tls::TicketKeyStore own_ticket_keys_;
   tls::TicketKeyStore& ticket_keys_;
+  RateLimiters own_rate_limiters_;
+  RateLimiters& rate_limiters_;
   std::vector<route::CompileError> errors_;
 };
 
 }  // namespace
 
 std::expected<SnapshotPtr, std::vector<route::CompileError>> compile(model::Config config, uint32_t generation,
-                                                                     std::shared_ptr<RuleBook> rules,
-                                                                     tls::TicketKeyStore* ticket_keys) {
-  return Compiler(std::move(config), generation, std::move(rules), ticket_keys).run();
+                                                                     std::shared_ptr<RuleBook> rules, Kept kept) {
+  return Compiler(std::move(config), generation, std::move(rules), kept).run();
 }
 
 }  // namespace remora::snapshot

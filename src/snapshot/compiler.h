@@ -10,9 +10,14 @@
 
 namespace remora::snapshot {
 
-// All problems, in order, or the Snapshot; nothing is half-applied. With `ticket_keys` sessions outlive a reload.
+// What outlives a reload, where there is one before: sessions of TLS, and what rate limits have counted.
+struct Kept {
+  tls::TicketKeyStore* ticket_keys = nullptr;
+  RateLimiters* rate_limiters = nullptr;
+};
+
+// All problems, in order, or the Snapshot; nothing is half-applied.
 std::expected<SnapshotPtr, std::vector<route::CompileError>> compile(model::Config config, uint32_t generation,
-                                                                     std::shared_ptr<RuleBook> rules,
-                                                                     tls::TicketKeyStore* ticket_keys = nullptr);
+                                                                     std::shared_ptr<RuleBook> rules, Kept kept = {});
 
 }  // namespace remora::snapshot

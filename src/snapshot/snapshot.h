@@ -13,6 +13,7 @@
 #include "model/config.h"
 #include "observe/access_log_format.h"
 #include "route/route_table.h"
+#include "snapshot/rate_limiter.h"
 #include "snapshot/rule_book.h"
 #include "snapshot/tcp_chain.h"
 #include "tls/context.h"
@@ -42,6 +43,7 @@ struct Snapshot {
   std::unordered_map<std::string_view, uint32_t> cluster_index;  // name -> position in config.clusters
   // For each forwarding route of each table the clusters by number: cluster_of[table][route index][member].
   std::unordered_map<const model::WeightedCluster*, uint32_t> cluster_of;
+  std::unordered_map<const model::Route*, std::shared_ptr<RateLimiter>> rate_limiters;  // of those that have one
   std::vector<std::shared_ptr<const tls::ClientContext>> tls_clients;  // as config.clusters; null: plaintext
   std::shared_ptr<const observe::AccessLogFormat> access_log;          // null: no access log
 
