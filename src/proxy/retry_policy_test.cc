@@ -48,7 +48,8 @@ struct Retries {
     return statusOf(client->take());
   }
   bool decided(Outcome outcome, uint16_t argument) const {
-    const auto entries = world.last().trail.entries();
+    const RecentExchange last = world.last();
+    const auto entries = last.trail.entries();
     return std::ranges::any_of(
         entries, [&](const auto& entry) { return entry.outcome == outcome && entry.argument == argument; });
   }
