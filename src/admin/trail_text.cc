@@ -72,6 +72,8 @@ std::string wordsOf(const TrailEntry& entry, const TrailNames& names) {
       return fmt::format("endpoint {} of the set: it failed too often in a row", entry.argument);
     case Outcome::kReturned:
       return fmt::format("endpoint {} of the set: it answers well again", entry.argument);
+    case Outcome::kPending:
+      return fmt::format("for {} ms until one of the service's limits.requests ended", entry.argument);
     case Outcome::kRateLimited:
       return entry.argument ? "more than the rate_limit allows; only told of, since it is a shadow"
                             : "more than the rate_limit allows";

@@ -67,7 +67,8 @@ enum class Reason : uint8_t {
   // remora itself.
   kOverloaded,
   kNoDescriptors,
-  kPoolFull,
+  kRequestsFull,
+  kPendingTimeout,
   kDraining,
   kInternal,
   kCount,

@@ -72,6 +72,9 @@ constexpr KeySpec kServiceTimeoutsKeys[] = {
 };
 
 constexpr KeySpec kServiceLimitsKeys[] = {
+    {"requests", kCount, "0", "requests that run at once, exact for the process; 0: no limit"},
+    {"pending", kCount, "1024", "requests that wait for one of them to end"},
+    {"pending_timeout", kTime, "1s", "and for so long"},
     {"idle_connections", kIdleConnections, "1024", "unused connections kept for each core and endpoint"},
     {"requests_per_connection", kLongCount, "0", "requests on one connection; 0: no limit"},
 };

@@ -331,6 +331,9 @@ void EffectiveWriter::writeServices() {
     time("write_stall", cluster.pool.write_stall);
     out_.close();
     out_.open("limits");
+    out_.number("requests", cluster.limits.requests);
+    out_.number("pending", cluster.limits.pending);
+    time("pending_timeout", cluster.limits.pending_timeout);
     out_.number("idle_connections", cluster.pool.max_idle);
     out_.number("requests_per_connection", cluster.pool.max_requests);
     out_.close();

@@ -72,6 +72,9 @@ void readOptions(ConfigReader& reader, Fields& service, model::Cluster& cluster)
   if (const auto at = service.find("limits")) {
     Fields fields(reader, *at, kServiceLimitsSpec);
     if (fields.isOpen()) {
+      fields.read("requests", cluster.limits.requests);
+      fields.read("pending", cluster.limits.pending);
+      fields.read("pending_timeout", cluster.limits.pending_timeout);
       fields.read("idle_connections", cluster.pool.max_idle);
       fields.read("requests_per_connection", cluster.pool.max_requests);
     }

@@ -38,6 +38,15 @@ struct Outlier {
   bool operator==(const Outlier&) const = default;
 };
 
+// What of a service may be under way at once, exact for the process.
+struct ClusterLimits {
+  uint32_t requests = 0;               // 0: no limit
+  uint32_t pending = 1024;             // that wait for one of them to end
+  Milliseconds pending_timeout{1000};  // and for so long
+
+  bool operator==(const ClusterLimits&) const = default;
+};
+
 // How many requests may be sent again.
 struct RetryBudget {
   uint32_t percent = 20;  // of those that come
@@ -67,6 +76,7 @@ struct Cluster {
   uint32_t panic_percent = 50;   // with fewer that are well, all are tried
   std::optional<Outlier> outlier;
   RetryBudget retry_budget;
+  ClusterLimits limits;
   PoolOptions pool;
   Protocol protocol = Protocol::kAuto;  // kAuto: what TLS's ALPN settles, HTTP/1 without TLS
   Http2Options http2;

@@ -34,6 +34,7 @@ struct CoreCounters {
   Counter retries;                  // a request sent again by its route's retry
   Counter retries_denied;           // that would have been
   Counter ejections;                // endpoints left out for a while
+  Counter requests_overflowed;      // refused by a service's limits.requests
   Counter rate_limited;             // requests
   Counter rate_limited_shadow;      // that would have been
   Gauge tunnels_active;

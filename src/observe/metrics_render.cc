@@ -59,6 +59,8 @@ constexpr std::array kRows = {
                "Requests that would have been sent again, but for a bound or the retry budget."},
     CounterRow{&C::ejections, "remora_upstream_ejections_total",
                "Endpoints that were left out for a while because they failed."},
+    CounterRow{&C::requests_overflowed, "remora_upstream_requests_overflowed_total",
+               "Requests refused because a service's limits.requests ran and its limits.pending waited."},
     CounterRow{&C::rate_limited, "remora_rate_limited_total", "Requests refused by the rate_limit of their route."},
     CounterRow{&C::rate_limited_shadow, "remora_rate_limited_shadow_total",
                "Requests that a rate_limit would have refused, were it no shadow."},

@@ -46,6 +46,7 @@ enum class Outcome : uint16_t {
   kEjected,         // the endpoint gets nothing for a while; argument: its index in the set
   kReturned,        // an ejected endpoint is well again; argument: its index in the set
   kRateLimited,     // rule: the route; argument: 1 when it is only told of (shadow)
+  kPending,         // waited until one of the service's limits.requests ended; argument: milliseconds
   kCount,
 };
 

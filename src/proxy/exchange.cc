@@ -370,6 +370,7 @@ loop::Task<bool> Exchange::drainRequest() {
 }
 
 void Exchange::end() {
+  permit = {};
   const Instant now = core.now();  // read when the response came, or when this turn of the loop began
   record.duration = now - record.start;
   if (request_body) record.bytes_received = request_body->received();
@@ -413,6 +414,7 @@ bool Exchange::nextRequest() {
   if (is_fresh_) return false;
   uploads.cancel();
   lease = {};
+  permit = {};
   endpoint = {};
   request = {};
   std::string surplus;

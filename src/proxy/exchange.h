@@ -115,6 +115,7 @@ class Exchange {
   Upload upload = Upload::kNone;
   Failure upload_failure;
   Ref<upstream::EndpointState> endpoint;  // of the last attempt: the record's text lives there
+  upstream::Permits::Permit permit;       // of the service's limits.requests
   upstream::Lease lease;
   upstream::H2Connection* shared_connection = nullptr;  // whose stream was leased last; its pool says if it is there
   std::optional<http::MessageWriter> upload_writer;

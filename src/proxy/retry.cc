@@ -136,6 +136,7 @@ class Attempts {
     Duration wait{0};
   };
 
+  upstream::ClusterState& cluster() { return *cluster_; }
   void begin();
   Result<void> choose();
   Freshness beginAttempt();
@@ -267,6 +268,38 @@ Attempts::Next Attempts::deny(observe::RetryDenial denial) {
   return {};
 }
 
+// The service's limits.requests: waits, in the order of the process, where all of them run.
+loop::Task<void> awaitPermit(Core& core, Exchange& exchange, upstream::ClusterState& cluster) {
+  const std::shared_ptr<upstream::Permits> permits = cluster.shared().requests;
+  const auto most = static_cast<int32_t>(permits->most());
+  if (!permits->mayWait()) {
+    core.metrics().requests_overflowed.add();
+    co_return fail(Reason::kRequestsFull, Reached::kNo, most);
+  }
+  const net::Patience patience =
+      exchange.patience(cluster.options().limits.pending_timeout, Failure{Reason::kPendingTimeout, Reached::kNo, most});
+  const Instant began = core.now();
+  const Result<void> waited =
+      co_await loop::asResult(upstream::PermitWait(permits, core.loop(), patience, exchange.permit));
+  if (!waited) {
+    core.metrics().requests_overflowed.add();
+    co_return waited;
+  }
+  const auto millis = std::chrono::duration_cast<Milliseconds>(core.now() - began).count();
+  exchange.record.decide(Outcome::kPending, {}, static_cast<uint16_t>(std::min<int64_t>(millis, UINT16_MAX)),
+                         core.now());
+  co_return loop::done;
+}
+
+// True: none is needed, or it was had at once.
+bool takePermit(Core& core, Exchange& exchange, upstream::ClusterState& cluster) {
+  const std::shared_ptr<upstream::Permits>& permits = cluster.shared().requests;
+  if (permits->most() == 0) return true;
+  if (!permits->tryTake()) return false;
+  exchange.permit = {permits, core.loop()};
+  return true;
+}
+
 }  // namespace
 
 bool mayTryAnother(const Failure& failure, uint8_t attempts, const upstream::ClusterState& cluster) {
@@ -278,6 +311,7 @@ loop::Task<void> tryUpstreams(Core& core, Exchange& exchange) {
   observe::ExchangeRecord& record = exchange.record;
   Attempts attempts(core, exchange);
   attempts.begin();
+  if (!takePermit(core, exchange, attempts.cluster())) co_await awaitPermit(core, exchange, attempts.cluster());
   Next next{.kind = Next::Kind::kOtherEndpoint};
   for (;;) {
     if (exchange.cancelsOnFin() && exchange.downstream->stream().hasHangup()) co_return fail(Reason::kClientGone);

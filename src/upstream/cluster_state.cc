@@ -15,6 +15,7 @@ void ClusterState::configure(const model::Cluster& cluster, std::shared_ptr<cons
   options_ = cluster;
   options_.endpoints.clear();
   for (const Ref<EndpointState>& endpoint : endpoints_) endpoint->setOptions(options_.pool);
+  shared_->requests->setBounds(options_.limits.requests, options_.limits.pending);
   seen_version_ = 0;
 }
 
@@ -43,6 +44,7 @@ void ClusterState::adopt(EndpointSetPtr set) {
     if (gone) gone->closeIdle();
   }
   if (set->shared) shared_ = set->shared;
+  shared_->requests->setBounds(options_.limits.requests, options_.limits.pending);
   set_ = std::move(set);
   seen_version_ = 0;
 }

@@ -5,11 +5,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <span>
 
 #include "base/deadline.h"
 #include "model/cluster.h"
+#include "upstream/permits.h"
 
 namespace remora::upstream {
 
@@ -66,6 +68,7 @@ class ClusterShared {
   uint64_t version() const { return version_.load(std::memory_order_acquire); }
 
   RetryBudget retries;
+  const std::shared_ptr<Permits> requests = std::make_shared<Permits>();
 
  private:
   Change eject(EndpointHealth& endpoint, const model::Outlier& options, Instant now, double chance,
