@@ -19,6 +19,10 @@ struct Instant {
   friend constexpr Duration operator-(Instant later, Instant earlier) { return Duration(later.nanos - earlier.nanos); }
 };
 
+inline Duration scaled(Duration span, double factor) {
+  return Duration(static_cast<int64_t>(static_cast<double>(span.count()) * factor));
+}
+
 class Deadline {
  public:
   static constexpr Deadline never() { return Deadline(Instant{INT64_MAX}); }

@@ -10,6 +10,15 @@ namespace remora {
 
 inline constexpr size_t kGrpcStatuses = 17;
 
+// Those that something is decided by.
+enum GrpcStatus : uint32_t {
+  kGrpcCancelled = 1,
+  kGrpcDeadlineExceeded = 4,
+  kGrpcResourceExhausted = 8,
+  kGrpcInternal = 13,
+  kGrpcUnavailable = 14,
+};
+
 // "UNAVAILABLE"; empty for a code that isn't one of them.
 constexpr std::string_view grpcStatusName(uint32_t code) {
   constexpr std::array<std::string_view, kGrpcStatuses> kNames = {

@@ -43,6 +43,7 @@ inline constexpr Form kTime[] = {{Kind::kDuration, 1, kYear}};        // must be
 inline constexpr Form kTimeOrZero[] = {{Kind::kDuration, 0, kYear}};  // 0: none
 inline constexpr Form kCount[] = {integer(0, UINT32_MAX)};
 inline constexpr Form kLongCount[] = {integer(0, 999'999'999'999'999)};
+inline constexpr Form kPercent[] = {integer(0, 100)};
 inline constexpr Form kPort[] = {integer(1, 65535)};
 inline constexpr Form kHeaderValue[] = {{.kind = Kind::kScalar, .hint = "a header value"}};
 inline constexpr Form kHeaderValues[] = {{.kind = Kind::kScalar, .hint = "a header value"}, listOf(kHeaderValue)};
@@ -58,6 +59,9 @@ inline constexpr Form kServiceName[] = {text("the name of a service")};
 inline constexpr Form kPathText[] = {text("a path such as /v2")};
 inline constexpr Form kRegexText[] = {text("a regular expression (RE2)")};
 inline constexpr Form kHostText[] = {text("a host name")};
+inline constexpr Form kHashKeyItem[] = {object(kHashKeySpec)};
+inline constexpr Form kHashKeys[] = {kHashKeyItem[0], listOf(kHashKeyItem)};
+inline constexpr Form kRate[] = {text("a rate such as 500/s, 30/m or 1000/h")};
 inline constexpr Form kFile[] = {text("the path of a PEM file")};
 
 }  // namespace remora::control::forms

@@ -87,18 +87,15 @@ constexpr Form kServiceProtocol[] = {word(kServiceProtocolWords)};
 constexpr Form kTlsClient[] = {{Kind::kBool}, object(kTlsClientSpec)};
 constexpr Form kHttp2[] = {object(kHttp2Spec)};
 
-constexpr Form kHashKeyItem[] = {object(kHashKeySpec)};
-constexpr Form kHashBy[] = {object(kHashKeySpec), listOf(kHashKeyItem)};
-constexpr Form kPanic[] = {integer(0, 100)};
 constexpr Form kOutlier[] = {{Kind::kBool}, object(kOutlierSpec)};
 constexpr Form kRetryBudget[] = {object(kRetryBudgetSpec)};
 
 constexpr KeySpec kServiceKeys[] = {
     {"endpoints", kEndpoints, "", "where the service runs; names are resolved and kept fresh"},
     {"balance", kBalance, "least_request", "how an endpoint is chosen"},
-    {"hash_by", kHashBy, "", "of what ring_hash and maglev take the hash: the first that a request has"},
+    {"hash_by", kHashKeys, "", "of what ring_hash and maglev take the hash: the first that a request has"},
     {"slow_start", kTimeOrZero, "0s", "in which an endpoint that joins comes to its share; 0: at once"},
-    {"panic", kPanic, "50", "percent of endpoints; with fewer that are well all are tried"},
+    {"panic", kPercent, "50", "percent of endpoints; with fewer that are well all are tried"},
     {"outlier", kOutlier, "false", "endpoints that fail are left out for a while; true: all defaults"},
     {"retry_budget", kRetryBudget, "", "bounds how many of its requests are sent again"},
     {"timeouts", kServiceTimeouts, "", "bounds on waiting for the service"},
@@ -194,7 +191,7 @@ constexpr Form kAnswer[] = {object(kAnswerSpec), integer(200, 599)};
 constexpr Form kRewrite[] = {object(kRewriteSpec)};
 constexpr Form kHeaderChanges[] = {object(kHeaderChangesSpec)};
 
-constexpr Form kRateLimit[] = {text("a rate such as 500/s, 30/m or 1000/h"), object(kRateLimitSpec)};
+constexpr Form kRateLimit[] = {kRate[0], object(kRateLimitSpec)};
 constexpr Form kRetry[] = {integer(0, 10), object(kRetrySpec)};
 
 constexpr KeySpec kRouteKeys[] = {

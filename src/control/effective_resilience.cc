@@ -1,9 +1,8 @@
 #include "control/effective_resilience.h"
 
-#include "control/effective_transport.h"
-
 #include <vector>
 
+#include "control/effective_transport.h"
 #include "control/resilience_reader.h"
 #include "control/units.h"
 

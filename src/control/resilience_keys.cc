@@ -17,22 +17,20 @@ constexpr KeySpec kHashKeyKeys[] = {
 };
 constexpr std::string_view kHashKeyChoices[] = {"source", "header", "cookie", "query", "path"};
 
-constexpr Form kFailures[] = {integer(0, 1'000'000)};
-constexpr Form kPercent[] = {integer(0, 100)};
+constexpr Form kUpToAMillion[] = {integer(0, 1'000'000)};
 constexpr KeySpec kOutlierKeys[] = {
-    {"consecutive_5xx", kFailures, "5", "answers with a status of 500 or more, in a row; 0: not counted"},
-    {"consecutive_gateway_errors", kFailures, "5", "answers 502, 503, 504 or UNAVAILABLE, in a row; 0: not counted"},
-    {"consecutive_local_failures", kFailures, "5", "attempts without an answer, in a row; 0: not counted"},
+    {"consecutive_5xx", kUpToAMillion, "5", "answers with a status of 500 or more, in a row; 0: not counted"},
+    {"consecutive_gateway_errors", kUpToAMillion, "5",
+     "answers 502, 503, 504 or UNAVAILABLE, in a row; 0: not counted"},
+    {"consecutive_local_failures", kUpToAMillion, "5", "attempts without an answer, in a row; 0: not counted"},
     {"eject", kTime, "30s", "left out for so long, the second time twice that, and so on"},
     {"eject_most", kTime, "5m", "and at most for so long"},
     {"ejected_most", kPercent, "50", "of the endpoints, in percent; never the last one"},
 };
 
-constexpr Form kBudgetPercent[] = {integer(0, 100)};
-constexpr Form kBudgetFloor[] = {integer(0, 1'000'000)};
 constexpr KeySpec kRetryBudgetKeys[] = {
-    {"percent", kBudgetPercent, "20", "of the requests that come may be sent again"},
-    {"floor", kBudgetFloor, "10", "and so many a second besides"},
+    {"percent", kPercent, "20", "of the requests that come may be sent again"},
+    {"floor", kUpToAMillion, "10", "and so many a second besides"},
 };
 
 constexpr Form kAttempts[] = {integer(0, 10)};
@@ -54,15 +52,12 @@ constexpr KeySpec kRetryKeys[] = {
     {"body", kReplaySize, "64KiB", "a request with a longer body is not sent again"},
 };
 
-constexpr Form kRate[] = {text("a rate such as 500/s, 30/m or 1000/h")};
 constexpr Form kBurst[] = {integer(1, 1'000'000'000)};
-constexpr Form kLimitKeyItem[] = {object(kHashKeySpec)};
-constexpr Form kLimitKey[] = {object(kHashKeySpec), listOf(kLimitKeyItem)};
 constexpr Form kKeysMost[] = {integer(128, 16 * kMiB)};
 constexpr KeySpec kRateLimitKeys[] = {
     {"requests", kRate, "", "how many, in a second, minute or hour"},
     {"burst", kBurst, "", "how many at once; as many as in a second when absent"},
-    {"key", kLimitKey, "", "counted for each value by itself, by the first that a request has; absent: all together"},
+    {"key", kHashKeys, "", "counted for each value by itself, by the first that a request has; absent: all together"},
     {"keys", kKeysMost, "65536", "values that are remembered; beyond, those that used least are forgotten"},
     {"shadow", kBool, "false", "refuse nothing, only tell in metrics and trail"},
 };

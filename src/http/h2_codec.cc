@@ -268,7 +268,7 @@ void H2Codec::openRequest(bool is_fit) {
   last_request_ = frame_.id;
   if (sent_goaway_) return noteReset(frame_.id);
   const bool has_room = is_fit && accounts_.size() < settings_.streams;
-  block_account_ = has_room ? events_.onRequestBegin(frame_.id) : nullptr;
+  block_account_ = has_room ? events_.onRequestBegin() : nullptr;
   if (block_account_) {
     block_account_->id = frame_.id;
     return open(*block_account_);

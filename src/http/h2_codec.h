@@ -39,7 +39,7 @@ class H2Codec {
     // Each known frame's head, before anything is made of it.
     virtual void onFrame(H2Frame type) = 0;
     // A request's head begins; its account, which the codec opens. Null refuses it.
-    virtual H2Account* onRequestBegin(int32_t id) = 0;
+    virtual H2Account* onRequestBegin() = 0;
     virtual void onHeadBegin(H2Account& account) = 0;                       // a later head, or a response's
     virtual bool onField(H2Account& account, const HpackField& field) = 0;  // false: tell no more of this head
     virtual void onHeadEnd(H2Account& account, End end) = 0;

@@ -126,7 +126,7 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
 
   // What the codec tells.
   void onFrame(H2Frame type) override;
-  H2Account* onRequestBegin(int32_t id) override;
+  H2Account* onRequestBegin() override;
   void onHeadBegin(H2Account& account) override;
   bool onField(H2Account& account, const HpackField& field) override;
   void onHeadEnd(H2Account& account, End end) override;

@@ -27,7 +27,7 @@ void H2Session::onFrame(H2Frame type) {
   if (control_frames_.isOver(last_frame_, extra)) calmDown();
 }
 
-H2Account* H2Session::onRequestBegin(int32_t) {
+H2Account* H2Session::onRequestBegin() {
   ++counts_.streams;
   if (is_flood_ || head_bytes_ > kLargestHeads * bounds_.head.bytes) return nullptr;
   if (streams_.size() >= kStreamsInDying * std::max<size_t>(bounds_.http2.streams, 1)) return nullptr;

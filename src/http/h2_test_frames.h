@@ -15,7 +15,7 @@
 
 namespace remora::http::frames {
 
-inline constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+using h2::kPreface;
 inline constexpr uint8_t kEndStream = 1, kEndHeaders = 4, kPadded = 8, kAck = 1;
 
 inline std::string number(uint32_t value) {

@@ -88,7 +88,7 @@ Result<Exchange::HeadRead> Exchange::readHead() {
 // HTTP/2's preface (RFC 9113 section 3.4) begins like a request line of HTTP/1; nothing is parsed while it may be
 // either.
 bool Exchange::isPreface() {
-  constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+  using http::h2::kPreface;
   const std::string_view begun = std::string_view(buffer_.get(), filled_).substr(0, kPreface.size());
   may_be_preface_ = kPreface.starts_with(begun);
   return begun == kPreface;

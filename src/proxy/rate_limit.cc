@@ -35,12 +35,12 @@ Result<void> heedRateLimit(Exchange& exchange) {
   return fail(Reason::kRateLimited);
 }
 
-std::string rateLimitPolicyText(const model::RateLimit& limit) {
-  return fmt::format("\"route\";q={};w={}", limit.requests, secondsUp(limit.per));
-}
-
-std::string rateLimitText(const Exchange& exchange) {
-  return fmt::format("\"route\";r=0;t={}", secondsUp(exchange.rate_limit_wait));
+std::vector<std::pair<std::string_view, std::string>> rateLimitFields(const Exchange& exchange) {
+  const model::RateLimit& limit = *exchange.plan.route().rate_limit;
+  const int64_t wait = secondsUp(exchange.rate_limit_wait);
+  return {{"Retry-After", std::to_string(wait)},
+          {"RateLimit-Policy", fmt::format("\"route\";q={};w={}", limit.requests, secondsUp(limit.per))},
+          {"RateLimit", fmt::format("\"route\";r=0;t={}", wait)}};
 }
 
 }  // namespace remora::proxy

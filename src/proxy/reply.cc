@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <iterator>
 #include <string>
 #include <utility>
@@ -88,11 +87,8 @@ Reply describeFailure(const Exchange& exchange, const ReasonRow& row) {
       reply.add("grpc-message", http::grpc::encodeMessage(fmt::format("{} ({})", row.sentence, row.token)));
       break;
   }
-  if (row.status == 429) {
-    const int64_t seconds = std::chrono::ceil<std::chrono::seconds>(exchange.rate_limit_wait).count();
-    reply.add("Retry-After", std::to_string(seconds));
-    reply.add("RateLimit-Policy", rateLimitPolicyText(*exchange.plan.route().rate_limit));
-    reply.add("RateLimit", rateLimitText(exchange));
+  if (row.reason == Reason::kRateLimited) {
+    for (auto& [name, value] : rateLimitFields(exchange)) reply.add(name, std::move(value));
   }
   if (row.status == 405) reply.add("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
   if (!exchange.record.request_id.empty()) reply.add("X-Request-Id", std::string(exchange.record.request_id));

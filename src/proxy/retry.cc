@@ -4,6 +4,8 @@
 #include <chrono>
 #include <optional>
 
+#include "base/grpc_status.h"
+#include "base/random.h"
 #include "http/grpc.h"
 #include "proxy/attempt.h"
 #include "proxy/hash_key.h"
@@ -43,30 +45,28 @@ std::optional<uint32_t> grpcStatusOf(const Exchange& exchange) {
 // What it tells of the endpoint. Nothing where the fault was the client's, or our own.
 std::optional<upstream::Verdict> verdictOf(const Exchange& exchange, const Tried& tried) {
   using upstream::Verdict;
-  constexpr uint32_t kResourceExhausted = 8;
-  constexpr uint32_t kUnavailable = 14;
   if (!tried.outcome) {
     if (rowOf(tried.outcome.error().reason).side != Side::kUpstream) return std::nullopt;
     return Verdict::kLocalFailure;
   }
   const std::optional<uint32_t> grpc = grpcStatusOf(exchange);
-  if (tried.status == 429 || grpc == kResourceExhausted) return Verdict::kOverloaded;
-  if ((tried.status >= 502 && tried.status <= 504) || grpc == kUnavailable) return Verdict::kGatewayError;
+  if (tried.status == 429 || grpc == kGrpcResourceExhausted) return Verdict::kOverloaded;
+  if ((tried.status >= 502 && tried.status <= 504) || grpc == kGrpcUnavailable) return Verdict::kGatewayError;
   return tried.status >= 500 ? Verdict::kServerError : Verdict::kGood;
 }
 
 bool isGrpcRetried(uint32_t on, uint32_t status) {
   using On = model::Retry::On;
   switch (status) {
-    case 1:
+    case kGrpcCancelled:
       return on & On::kGrpcCancelled;
-    case 4:
+    case kGrpcDeadlineExceeded:
       return on & On::kGrpcDeadlineExceeded;
-    case 8:
+    case kGrpcResourceExhausted:
       return on & On::kGrpcResourceExhausted;
-    case 13:
+    case kGrpcInternal:
       return on & On::kGrpcInternal;
-    case 14:
+    case kGrpcUnavailable:
       return on & On::kGrpcUnavailable;
     default:
       return false;
@@ -115,8 +115,12 @@ Duration backoffOf(const model::Retry& retry, uint8_t attempts, uint64_t random)
   Duration whole = retry.backoff;
   for (uint8_t i = 1; i < attempts && whole < retry.backoff_most; ++i) whole *= 2;
   whole = std::min<Duration>(whole, retry.backoff_most);
-  const double share = 0.5 + 0.5 * static_cast<double>(random >> 11) * 0x1.0p-53;
-  return Duration(static_cast<int64_t>(static_cast<double>(whole.count()) * share));
+  return scaled(whole, 0.5 + 0.5 * unitOf(random));
+}
+
+// For the trail.
+uint16_t millisOf(Duration span) {
+  return static_cast<uint16_t>(std::min<int64_t>(std::chrono::duration_cast<Milliseconds>(span).count(), UINT16_MAX));
 }
 
 // The attempts at one request, one after the other.
@@ -285,9 +289,7 @@ loop::Task<void> awaitPermit(Core& core, Exchange& exchange, upstream::ClusterSt
     core.metrics().requests_overflowed.add();
     co_return waited;
   }
-  const auto millis = std::chrono::duration_cast<Milliseconds>(core.now() - began).count();
-  exchange.record.decide(Outcome::kPending, {}, static_cast<uint16_t>(std::min<int64_t>(millis, UINT16_MAX)),
-                         core.now());
+  exchange.record.decide(Outcome::kPending, {}, millisOf(core.now() - began), core.now());
   co_return loop::done;
 }
 
@@ -329,8 +331,7 @@ loop::Task<void> tryUpstreams(Core& core, Exchange& exchange) {
     exchange.lease = {};
     exchange.upload = Exchange::Upload::kNone;
     if (next.wait.count() > 0) {
-      const auto millis = std::chrono::duration_cast<Milliseconds>(next.wait).count();
-      record.decide(Outcome::kBackedOff, {}, static_cast<uint16_t>(std::min<int64_t>(millis, UINT16_MAX)), core.now());
+      record.decide(Outcome::kBackedOff, {}, millisOf(next.wait), core.now());
       co_await loop::Sleep(core.loop(), Deadline::after(core.now(), next.wait));
     }
     record.decide(Outcome::kReplayed, {}, record.attempts, core.now());

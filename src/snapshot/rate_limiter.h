@@ -1,6 +1,5 @@
 // Bounds on how often something is done, exact for the process: one for all requests, or one for each value of a key.
-// The generic cell rate algorithm: a request is allowed when the time at which all earlier ones are paid for is less
-// than a burst away. Any thread.
+// Any thread.
 #pragma once
 
 #include <array>
@@ -13,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/cell_rate.h"
 #include "base/deadline.h"
 #include "model/routes.h"
 
@@ -20,11 +20,7 @@ namespace remora::snapshot {
 
 class RateLimiter {
  public:
-  struct Verdict {
-    bool is_allowed;
-    uint32_t remaining;  // that would be allowed now
-    Duration wait;       // until the next is; of a refusal
-  };
+  using Verdict = CellRate::Verdict;
 
   explicit RateLimiter(const model::RateLimit& limit);
   // `key`: a hash of what is counted by itself; nothing where the limit is one for all.
@@ -48,11 +44,8 @@ class RateLimiter {
   };
   static constexpr size_t kShards = 16;
 
-  Verdict pay(int64_t& paid_at, Instant now) const;
-
   const model::RateLimit limit_;
-  const int64_t each_;   // nanoseconds that a request costs
-  const int64_t burst_;  // nanoseconds that may be owed
+  const CellRate rate_;
   const uint64_t seed_;
   std::atomic<int64_t> paid_at_{0};  // of all
   std::unique_ptr<std::array<Shard, kShards>> shards_;

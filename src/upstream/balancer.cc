@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "base/random.h"
+
 namespace remora::upstream {
 namespace {
 
@@ -15,10 +17,6 @@ constexpr int kDraws = 4;
 
 // Of a share that grows from the first request on.
 constexpr double kSlowStartLeast = 0.1;
-
-double unit(uint64_t random) {
-  return static_cast<double>(random >> 11) * 0x1.0p-53;
-}
 
 }  // namespace
 
@@ -91,7 +89,7 @@ EndpointState* Balancer::pick(const Pick& pick) {
 
 Balancer::Group& Balancer::groupFor(const Pick& pick) {
   if (groups_.size() == 1) return groups_.front();
-  uint64_t at = (static_cast<unsigned __int128>(pick.random.next()) * loads_) >> 64;
+  uint64_t at = below(pick.random.next(), loads_);
   for (Group& group : groups_) {
     if (at < group.load) return group;
     at -= group.load;
@@ -115,7 +113,7 @@ EndpointState* Balancer::draw(Group& group, const Pick& pick) {
 // Any but that one, if there is another: from a random place on, since draws by weight may give it for ever.
 EndpointState* Balancer::drawOther(Group& group, const Pick& pick, const EndpointState* first) {
   const size_t count = group.members.size();
-  const size_t begin = pick.random.next() % count;
+  const size_t begin = below(pick.random.next(), count);
   for (size_t i = 0; i < count; ++i) {
     EndpointState* const state = group.members[(begin + i) % count];
     if (state != first && (state != pick.but_not || count == 2)) return state;
@@ -144,7 +142,7 @@ bool Balancer::isHeldBack(const EndpointState& endpoint, const Pick& pick) const
   if (options_.slow_start.count() == 0) return false;
   const double age = static_cast<double>((pick.now - endpoint.joined).count());
   const double share = age / static_cast<double>(options_.slow_start.count());
-  return share < 1 && unit(pick.random.next()) >= std::max(share, kSlowStartLeast);
+  return share < 1 && unitOf(pick.random.next()) >= std::max(share, kSlowStartLeast);
 }
 
 // The one that the key belongs to; where that is ill, or has failed, another that the key also always leads to.

@@ -10,10 +10,6 @@
 namespace remora::upstream {
 namespace {
 
-Duration scaled(Duration span, double factor) {
-  return Duration(static_cast<int64_t>(static_cast<double>(span.count()) * factor));
-}
-
 // DNS names are the same in any case (RFC 4343).
 std::string keyOf(const model::SocketAddress& address) {
   return ascii::toLower(address.host);

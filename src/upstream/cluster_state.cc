@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/random.h"
+
 namespace remora::upstream {
 
 void ClusterState::configure(const model::Cluster& cluster, std::shared_ptr<const tls::ClientContext> tls) {
@@ -86,8 +88,8 @@ ClusterShared::Change ClusterState::note(EndpointState& endpoint, Verdict verdic
   if (options_.balance == model::Balance::kPeakEwma)
     endpoint.latency.note(took, verdict != Verdict::kGood, loop_.now());
   if (!options_.outlier) return ClusterShared::Change::kNone;
-  const double chance = static_cast<double>(random.next() >> 11) * 0x1.0p-53;
-  return shared_->note(*endpoint.endpoint.health, verdict, *options_.outlier, loop_.now(), chance, health_);
+  return shared_->note(*endpoint.endpoint.health, verdict, *options_.outlier, loop_.now(), unitOf(random.next()),
+                       health_);
 }
 
 void ClusterState::closeIdle() {

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <numeric>
 
+#include "base/random.h"
+
 namespace remora::upstream {
 namespace {
 
@@ -56,7 +58,7 @@ std::shared_ptr<const HashRing> HashRing::make(Kind kind, std::span<const Member
 
 uint32_t HashRing::at(uint64_t hash) const {
   if (points_.empty()) {
-    return table_[static_cast<size_t>((static_cast<unsigned __int128>(hash) * table_.size()) >> 64)];
+    return table_[below(hash, table_.size())];
   }
   size_t i = table_[hash >> shift_];
   while (i < points_.size() && points_[i].hash < hash) ++i;

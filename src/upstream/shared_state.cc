@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/cell_rate.h"
+
 namespace remora::upstream {
 namespace {
 
@@ -11,10 +13,6 @@ constexpr Duration kBetweenProbes = std::chrono::seconds(1);
 
 // Of a time out, by chance: so that processes which ejected together don't return together.
 constexpr double kJitter = 0.1;
-
-Duration scaled(Duration span, double factor) {
-  return Duration(static_cast<int64_t>(static_cast<double>(span.count()) * factor));
-}
 
 bool isReached(std::atomic<uint32_t>& count, uint32_t most) {
   const uint32_t now = count.fetch_add(1, std::memory_order_relaxed) + 1;
@@ -33,14 +31,8 @@ void RetryBudget::deposit(const model::RetryBudget& options) {
 
 bool RetryBudget::withdraw(const model::RetryBudget& options, Instant now) {
   if (options.floor > 0) {
-    const int64_t each = std::chrono::nanoseconds(std::chrono::seconds(1)).count() / options.floor;
-    const int64_t burst = each * options.floor;  // a second's at once
-    int64_t due = free_at_.load(std::memory_order_relaxed);
-    for (;;) {
-      const int64_t begin = std::max(due, now.nanos);
-      if (begin + each - now.nanos > burst) break;
-      if (free_at_.compare_exchange_weak(due, begin + each, std::memory_order_relaxed)) return true;
-    }
+    const CellRate free(options.floor, std::chrono::seconds(1), options.floor);  // a second's at once
+    if (free.pay(free_at_, now).is_allowed) return true;
   }
   int64_t tokens = tokens_.load(std::memory_order_relaxed);
   while (tokens >= kToken) {
@@ -87,12 +79,7 @@ ClusterShared::Change ClusterShared::note(EndpointHealth& endpoint, Verdict verd
     return Change::kReturned;
   }
   // The one that tried it says that it is still ill.
-  const uint32_t times = endpoint.ejections.load(kRelaxed) + 1;
-  endpoint.ejections.store(times, kRelaxed);
-  const Duration out = std::min<Duration>(options.eject * times, options.eject_most);
-  endpoint.ejected_until.store((now + scaled(out, 1 + kJitter * chance)).nanos, kRelaxed);
-  version_.fetch_add(1, std::memory_order_release);
-  return Change::kEjected;
+  return leaveOut(endpoint, endpoint.ejections.load(kRelaxed) + 1, options, now, chance);
 }
 
 ClusterShared::Change ClusterShared::eject(EndpointHealth& endpoint, const model::Outlier& options, Instant now,
@@ -105,13 +92,19 @@ ClusterShared::Change ClusterShared::eject(EndpointHealth& endpoint, const model
   // One that was well for long begins anew.
   const bool was_well = now - Instant{endpoint.returned_at.load(kRelaxed)} > options.eject_most;
   const uint32_t times = was_well ? 1 : endpoint.ejections.load(kRelaxed) + 1;
-  endpoint.ejections.store(times, kRelaxed);
-  const Duration span = std::min<Duration>(options.eject * times, options.eject_most);
   for (auto* count : {&endpoint.server_errors, &endpoint.gateway_errors, &endpoint.local_failures}) {
     count->store(0, kRelaxed);
   }
   endpoint.probe_after.store(0, kRelaxed);
-  endpoint.ejected_until.store((now + scaled(span, 1 + kJitter * chance)).nanos, kRelaxed);
+  return leaveOut(endpoint, times, options, now, chance);
+}
+
+// For the so-manyth time lately.
+ClusterShared::Change ClusterShared::leaveOut(EndpointHealth& endpoint, uint32_t times, const model::Outlier& options,
+                                              Instant now, double chance) {
+  const Duration span = std::min<Duration>(options.eject * times, options.eject_most);
+  endpoint.ejections.store(times, std::memory_order_relaxed);
+  endpoint.ejected_until.store((now + scaled(span, 1 + kJitter * chance)).nanos, std::memory_order_relaxed);
   version_.fetch_add(1, std::memory_order_release);
   return Change::kEjected;
 }

@@ -50,7 +50,7 @@ class RetryBudget {
   static constexpr int64_t kMost = 100 * kToken;  // kept for bad times
 
   std::atomic<int64_t> tokens_{0};
-  std::atomic<int64_t> free_at_{0};  // of the free ones, when the next is due (GCRA)
+  std::atomic<int64_t> free_at_{0};  // of the free ones, a CellRate's
 };
 
 class ClusterShared {
@@ -73,6 +73,8 @@ class ClusterShared {
  private:
   Change eject(EndpointHealth& endpoint, const model::Outlier& options, Instant now, double chance,
                std::span<EndpointHealth* const> all);
+
+  Change leaveOut(EndpointHealth& endpoint, uint32_t times, const model::Outlier& options, Instant now, double chance);
 
   std::mutex standing_;
   std::atomic<uint64_t> version_{1};

@@ -5,16 +5,13 @@
 #include <numeric>
 #include <utility>
 
+#include "base/random.h"
+
 namespace remora::upstream {
 namespace {
 
 bool areEqual(std::span<const uint32_t> weights) {
   return std::ranges::all_of(weights, [&](uint32_t weight) { return weight == weights[0]; });
-}
-
-// A random number below `range`, without the bias or the cost of a division.
-uint64_t below(uint64_t random, uint64_t range) {
-  return static_cast<uint64_t>((static_cast<unsigned __int128>(random) * range) >> 64);
 }
 
 }  // namespace

@@ -10,7 +10,6 @@ import threading
 import pytest
 from support import h2_frames as h2
 from support.apps import any_app
-from support.certificates import Authority
 from support.fixtures import inbound
 from support.h2_frames import FRAME, STORED, data, field, fields, head, request, request_block, reset, window_update
 from support.raw_client import RawClient
@@ -252,11 +251,6 @@ def other_app(tmp_path_factory):
     app.end()
 
 
-@pytest.fixture(scope="module")
-def leaf(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("certificates")).leaf("server", "DNS:localhost")
-
-
 @pytest.fixture
 def start_quick(start_remora):
     """Freed memory that the sanitizer keeps aside would count as remora's."""
@@ -365,8 +359,8 @@ HANDSHAKES = {
 
 
 @pytest.mark.parametrize("handshake", HANDSHAKES.values(), ids=HANDSHAKES.keys())
-def test_a_client_floods_handshakes(handshake, start_quick, app, leaf):
-    tls = {"listen": f"127.0.0.1:{free_port()}", "app": app.address, "tls": {**leaf, "handshake": "1s"}}
+def test_a_client_floods_handshakes(handshake, start_quick, app, server):
+    tls = {"listen": f"127.0.0.1:{free_port()}", "app": app.address, "tls": {**server, "handshake": "1s"}}
     remora = start_quick({"inbound": [inbound(app), tls]})
     honest, begun, endings = Honest(remora), [], []
 
@@ -386,7 +380,7 @@ def test_a_client_floods_handshakes(handshake, start_quick, app, leaf):
     honest.ask_while(in_threads(come_and_flood))
     honest.check(endings)
     assert len(endings) == len(begun) >= CONNECTIONS * ROUNDS.start, "an attack failed by itself"
-    trusting = ssl.create_default_context(cafile=leaf["certificate"])
+    trusting = ssl.create_default_context(cafile=server["certificate"])
     trusting.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     with RawClient(remora.ports[1]) as client:
         client.socket = trusting.wrap_socket(client.socket, server_hostname="localhost")

@@ -15,7 +15,6 @@ import threading
 
 import grpc
 import pytest
-from support.certificates import Authority
 from support.running import free_port, wait_until
 
 LEAVES = 10  # of each kind, taken in turn
@@ -232,11 +231,6 @@ def echo():
     server.start()
     yield f"127.0.0.1:{port}"
     server.stop(None).wait()
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(scope="module")

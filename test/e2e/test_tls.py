@@ -9,28 +9,12 @@ import subprocess
 import threading
 
 import pytest
-from support.certificates import Authority
+from support.certificates import SERVER, Authority
 from support.fixtures import inbound, parsed
 from support.running import free_port, wait_until
 
-SERVER = "DNS:localhost,IP:127.0.0.1,URI:spiffe://example.org/app"
 BODY = os.urandom(1 << 20)
 VERSIONS = pytest.mark.parametrize("version", ["--http1.1", "--http2"])
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture(scope="module")
-def server(authority):
-    return authority.leaf("server", SERVER)
-
-
-@pytest.fixture(scope="module")
-def client(authority):
-    return authority.leaf("client", "URI:spiffe://example.org/web")
 
 
 def url(remora, path="/"):

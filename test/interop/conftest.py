@@ -1,30 +1,20 @@
 """What the interop suites share: certificates, and a closing line for each suite with the cases that it had."""
 
 import pytest
-from support.certificates import Authority
-
-NAMES = "DNS:localhost,IP:127.0.0.1,URI:spiffe://example.org/app"
-
-
-@pytest.fixture(scope="session")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture(scope="session")
-def server(authority):
-    return authority.leaf("server", NAMES)
-
-
-@pytest.fixture(scope="session")
-def client(authority):
-    return authority.leaf("client", "URI:spiffe://example.org/web")
+from websocket_ways import Ways
 
 
 @pytest.fixture(scope="session")
 def mutual(authority, server, client):
     """(`tls` of the listener, `tls` of the service) for two remoras that prove to each other who they are."""
     return {**server, "client_ca": authority.certificate}, {"ca": authority.certificate, **client}
+
+
+@pytest.fixture(scope="module")
+def ways(tmp_path_factory, mutual):
+    ways = Ways(tmp_path_factory.mktemp("ways"), mutual)
+    yield ways
+    ways.stop()
 
 
 @pytest.fixture

@@ -6,19 +6,11 @@ import subprocess
 
 import pytest
 import tools
-from websocket_ways import Ways
 
 CASES = 301
 GOOD = ("OK", "NON-STRICT", "INFORMATIONAL")  # not strict: how soon the application noticed
 LIMIT = 600  # seconds for all cases
 pytestmark = pytest.mark.timeout(2400)  # what isn't installed yet is built
-
-
-@pytest.fixture(scope="module")
-def ways(tmp_path_factory, mutual):
-    ways = Ways(tmp_path_factory.mktemp("ways"), mutual)
-    yield ways
-    ways.stop()
 
 
 @pytest.fixture(scope="module")

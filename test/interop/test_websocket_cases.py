@@ -5,7 +5,6 @@ import functools
 
 import pytest
 from websocket_cases import CASES
-from websocket_ways import Ways
 from websocket_wire import Http1Wire, Http2Wire
 
 pytestmark = pytest.mark.timeout(180)
@@ -15,13 +14,6 @@ WAYS = {
     "h1-h2-h1": (Http1Wire, "two"),
     "h2-h2-h1": (Http2Wire, "two"),
 }
-
-
-@pytest.fixture(scope="module")
-def ways(tmp_path_factory, mutual):
-    ways = Ways(tmp_path_factory.mktemp("ways"), mutual)
-    yield ways
-    ways.stop()
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,8 @@
 import os
 import subprocess
 
+SERVER = "DNS:localhost,IP:127.0.0.1,URI:spiffe://example.org/app"  # of whoever listens on this machine
+
 
 def openssl(*arguments):
     subprocess.run(["openssl", *arguments], check=True, capture_output=True)

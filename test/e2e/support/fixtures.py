@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from support import apps
+from support.certificates import SERVER, Authority
 from support.raw_server import RawServer, answer_all
 from support.running import Remora, free_port
 
@@ -123,6 +124,22 @@ def wrk():
         return int(re.search(r"(\d+) requests in", text).group(1)), errors + (int(statuses.group(1)) if statuses else 0)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def server(authority):
+    """A leaf for listeners and applications of this machine."""
+    return authority.leaf("server", SERVER)
+
+
+@pytest.fixture(scope="session")
+def client(authority):
+    return authority.leaf("client", "URI:spiffe://example.org/web")
 
 
 def parsed(body):
