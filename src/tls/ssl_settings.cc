@@ -32,6 +32,17 @@ constexpr const char* kGroups = "X25519:P-256:P-384";  // OpenSSL 3.0 has no ML-
 // Bytes of certificates that a peer may show: a chain of ten with large keys has 20 KiB.
 constexpr long kChainMost = 64 << 10;
 
+// A session keeps its peer's chain: connections of one peer, which there are many of, share the bytes of it. It lives
+// as long as any session may, which is the process.
+void shareChains(SSL_CTX& context) {
+#ifdef OPENSSL_IS_AWSLC
+  static CRYPTO_BUFFER_POOL* const pool = CRYPTO_BUFFER_POOL_new();
+  SSL_CTX_set0_buffer_pool(&context, pool);
+#else
+  (void)context;  // OpenSSL has no such thing
+#endif
+}
+
 #ifndef NDEBUG
 void writeKeyLog(const SSL*, const char* line) {
   const char* const path = std::getenv("SSLKEYLOGFILE");
@@ -72,6 +83,7 @@ Handle<ssl_ctx_st> newContext(const SSL_METHOD* method, model::TlsVersion least,
   SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_max_cert_list(ctx, kChainMost);
+  shareChains(*ctx);
 #ifndef NDEBUG
   SSL_CTX_set_keylog_callback(ctx, writeKeyLog);
 #endif
