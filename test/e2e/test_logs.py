@@ -72,13 +72,13 @@ def test_a_template_and_chosen_fields(tmp_path, start_remora, start_server):
     remora = start_remora(config(server, str(path), format="text", template='%{method} "%{target}" %{status} 100%%'))
     with RawClient(remora.port) as client:
         client.get('/a"b?c=%0A', headers='User-Agent: x"y\r\n')
-    wait_until(lambda: path.exists() and path.read_text(), what="a line")
+    wait_until(lambda: path.exists() and path.read_text().endswith("\n"), what="a line")
     assert path.read_text() == 'GET "/a\\"b?c=%0A" 200 100%\n'
     path = tmp_path / "fields.log"
     remora = start_remora(config(server, str(path), fields=["status", "user_agent", "reused", "trail"]))
     with RawClient(remora.port) as client:
         client.get(headers='User-Agent: x"y\\\t\xff\r\n')
-    wait_until(lambda: path.exists() and path.read_text(), what="a line")
+    wait_until(lambda: path.exists() and path.read_text().endswith("\n"), what="a line")
     line = json.loads(path.read_text())
     assert list(line) == ["status", "user_agent", "reused", "trail"]
     assert (line["status"], line["user_agent"]) == (200, 'x"y\\\t\xff')

@@ -219,7 +219,9 @@ class Remora(Program):
             if not os.path.exists(self.access_log_path):
                 return []
             with open(self.access_log_path, encoding="utf-8") as file:
-                return [json.loads(line) for line in file.read().splitlines()]
+                text = file.read()
+            # A reader may come between two pages of one write: what has no end yet is not a line.
+            return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
         wait_until(lambda: len(lines()) >= at_least, what=f"an access log of {at_least} lines")
         return lines()
