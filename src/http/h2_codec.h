@@ -99,7 +99,11 @@ class H2Codec {
   bool isTerminated() const { return terminated_; }
   H2Error terminatedWith() const { return terminated_with_; }
   // Nothing more is to be read or sent but what is in the buffer.
-  bool isFinished() const { return terminated_ || ((sent_goaway_ || heard_goaway_) && accounts_.size() == 0); }
+  bool isFinished() const {
+    // A client that says GOAWAY may have more to say, and closes itself.
+    const bool is_leaving = sent_goaway_ || (heard_goaway_ && role_ == Role::kClient);
+    return terminated_ || (is_leaving && accounts_.size() == 0);
+  }
   // Gives the room of long heads back.
   void rest();
 

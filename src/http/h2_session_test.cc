@@ -393,6 +393,20 @@ TEST(H2GoAway, HasTwoPhasesAndRunningStreamsFinish) {
   EXPECT_EQ(raw.session->endReason(), H2End::kDone);
 }
 
+TEST(H2GoAway, AClientThatLeavesIsHeardUntilItCloses) {
+  H2Raw raw(kServerRole);
+  raw.say(frames::goAway(0));
+  raw.say(frames::ping());
+  const auto heard = raw.heard();
+  ASSERT_EQ(heard.size(), 1u);
+  EXPECT_EQ(heard[0].type, H2Frame::kPing);
+  EXPECT_EQ(heard[0].flags, frames::kAck);
+  EXPECT_FALSE(raw.session->isEnded()) << "a frame that finds the connection closed would reset it";
+  raw.far.reset();
+  raw.loop.settle();
+  EXPECT_EQ(raw.session->endReason(), H2End::kPeerClosed);
+}
+
 TEST(H2GoAway, StreamsAboveItWereRefused) {
   H2Raw raw(kClientRole);
   H2Stream& later = raw.open(End::kLast);
