@@ -77,6 +77,19 @@ std::string wordsOf(const TrailEntry& entry, const TrailNames& names) {
     case Outcome::kRateLimited:
       return entry.argument ? "more than the rate_limit allows; only told of, since it is a shadow"
                             : "more than the rate_limit allows";
+    case Outcome::kFaultDelayed:
+      return fmt::format("for {} ms on purpose: the route's fault.delay", entry.argument);
+    case Outcome::kFaultAborted:
+      return fmt::format("with status {} on purpose: the route's fault.abort", entry.argument);
+    case Outcome::kMirrored:
+      return "a copy to the route's mirror, whose answer goes nowhere";
+    case Outcome::kHedged:
+      return fmt::format("beside the first attempt, which takes long, at endpoint {} of the set", entry.argument);
+    case Outcome::kHedgeWon:
+      return fmt::format("endpoint {} of the set answered first; the first attempt is cancelled", entry.argument);
+    case Outcome::kStuck:
+      return entry.argument ? "its cookie names an endpoint that is gone or ill: another is chosen, and its cookie sent"
+                            : "to the endpoint that its cookie names";
     case Outcome::kEndpointChosen:
     case Outcome::kCount:
       break;

@@ -41,6 +41,8 @@ enum class Reason : uint8_t {
   kTlsTimeout,
   // Held back.
   kRateLimited,
+  kFaultInjected,
+  kDeadlineExpired,
   // No way to an endpoint.
   kNoRoute,
   kNoService,

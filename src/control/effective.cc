@@ -164,6 +164,7 @@ void EffectiveWriter::writeHttp(const model::HttpOptions& http) {
   optional("via", http.via);
   out_.flag("request_id", http.request_id);
   out_.flag("trace_context", http.trace_context);
+  if (!http.deadline_header.empty()) out_.text("deadline_header", http.deadline_header);
   out_.entry("client_fin", wordOf(kInboundSpec, "client_fin", static_cast<size_t>(http.client_fin)));
   out_.flag("merge_slashes", http.merge_slashes);
 }
@@ -209,6 +210,10 @@ void EffectiveWriter::writeRoute(const WrittenRoute& written) {
     writeHeaderChanges("request_headers", route.request_headers);
     time("timeout", route.timeout);
     time("idle_timeout", route.idle_timeout);
+    writeHashKeys(out_, "split_by", std::get<model::Forward>(route.action).split_by);
+    if (route.fault) writeFault(out_, *route.fault);
+    if (route.hedge) writeHedge(out_, *route.hedge);
+    writeMirrors(out_, route.mirrors);
     if (route.retry) writeRetry(out_, *route.retry);
   }
   if (route.rate_limit) writeRateLimit(out_, *route.rate_limit);

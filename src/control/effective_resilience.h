@@ -8,6 +8,10 @@
 namespace remora::control {
 
 void writeResilience(YamlWriter& out, const model::Cluster& cluster);
+void writeHashKeys(YamlWriter& out, std::string_view name, const std::vector<model::HashKey>& keys);
+void writeFault(YamlWriter& out, const model::Fault& fault);
+void writeMirrors(YamlWriter& out, const std::vector<model::Mirror>& mirrors);
+void writeHedge(YamlWriter& out, const model::Hedge& hedge);
 void writeRateLimit(YamlWriter& out, const model::RateLimit& limit);
 void writeRetry(YamlWriter& out, const model::Retry& retry);
 

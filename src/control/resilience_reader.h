@@ -15,6 +15,11 @@ void readRetry(ConfigReader& reader, const Place& place, std::span<const Form> f
 
 void readRateLimit(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::RateLimit& limit);
 
+void readSplitBy(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::Forward& forward);
+void readHedge(ConfigReader& reader, const Place& place, std::span<const Form> forms,
+               std::optional<model::Hedge>& hedge);
+void readFault(ConfigReader& reader, const Place& place, model::Fault& fault);
+
 // "gateway-error" and the like, in the order of the bits of model::Retry::On.
 std::span<const std::string_view> retryConditions();
 

@@ -55,6 +55,15 @@ struct RetryBudget {
   bool operator==(const RetryBudget&) const = default;
 };
 
+// A cookie that keeps a client at the endpoint which answered it first, for as long as that is well.
+struct Sticky {
+  std::string cookie;
+  Milliseconds ttl{0};  // 0: until the browser ends
+  std::string path = "/";
+
+  bool operator==(const Sticky&) const = default;
+};
+
 struct PoolOptions {
   Milliseconds connect{5'000};       // to connect to an endpoint
   Milliseconds idle{60'000};         // unused connection; shortened by what is learned of the application
@@ -72,8 +81,9 @@ struct Cluster {
   std::vector<Endpoint> endpoints;  // addresses of kind kDns are resolved and kept fresh
   Balance balance = Balance::kLeastRequest;
   std::vector<HashKey> hash_by;  // the first that a request has
-  Milliseconds slow_start{0};    // in which an endpoint that joins comes to its share
-  uint32_t panic_percent = 50;   // with fewer that are well, all are tried
+  std::optional<Sticky> sticky;
+  Milliseconds slow_start{0};   // in which an endpoint that joins comes to its share
+  uint32_t panic_percent = 50;  // with fewer that are well, all are tried
   std::optional<Outlier> outlier;
   RetryBudget retry_budget;
   ClusterLimits limits;

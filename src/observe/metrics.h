@@ -37,6 +37,15 @@ struct CoreCounters {
   Counter requests_overflowed;      // refused by a service's limits.requests
   Counter rate_limited;             // requests
   Counter rate_limited_shadow;      // that would have been
+  Counter faults_delayed;           // requests, on purpose
+  Counter faults_aborted;           // likewise
+  Counter hedges;                   // second attempts beside the first
+  Counter hedges_won;               // that answered first
+  Counter hedges_denied;            // by their budget
+  Counter mirrored;                 // copies of requests
+  Counter mirrors_skipped;          // their body wasn't here, or too many were under way
+  Counter mirror_failures;          // copies without an answer, or with 5xx
+  Counter deadlines_expired;        // refused: their caller's time was over
   Gauge tunnels_active;
   Gauge tcp_active;
   Counter protocol_errors_downstream;

@@ -170,6 +170,15 @@ void Core::remove(Connection& connection) {
   metrics_.downstream_closed.add();
 }
 
+void Core::addMirror(std::unique_ptr<Connection> mirror) {
+  mirrors_.push_back(std::move(mirror));
+  mirrors_.back()->start();
+}
+
+void Core::removeMirror(Connection& mirror) {
+  std::erase_if(mirrors_, [&](const std::unique_ptr<Connection>& each) { return each.get() == &mirror; });
+}
+
 void Core::startDraining() {
   is_draining_ = true;
   for (Connection* at = first_; at; at = at->next()) at->startDraining();

@@ -55,6 +55,10 @@ class Core {
   void remove(Connection& connection);
   // The same client's, as what it turned out to be. Destroys `known`.
   void replace(Connection& known, std::unique_ptr<Connection> next);
+  // Copies of requests, which belong to no client. Starts it.
+  void addMirror(std::unique_ptr<Connection> mirror);
+  void removeMirror(Connection& mirror);
+  size_t mirrors() const { return mirrors_.size(); }
   // A connection that is on its way here counts as one of ours already, so that a burst spreads evenly. Any thread.
   void expectConnection() { connection_count_.fetch_add(1, std::memory_order_relaxed); }
   void noteArrival() { connection_count_.fetch_sub(1, std::memory_order_relaxed); }
@@ -150,6 +154,7 @@ class Core {
   size_t spare_least_ = 0;  // since the trimmer looked
   SpareTrimmer trimmer_{*this};
   Connection* first_ = nullptr;  // all downstream connections
+  std::vector<std::unique_ptr<Connection>> mirrors_;
   std::atomic<size_t> connection_count_{0};
   bool is_draining_ = false;
 };

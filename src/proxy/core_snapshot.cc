@@ -39,4 +39,10 @@ observe::RequestSeries& CoreSnapshot::series(const snapshot::ListenerPlan& liste
   return *found;
 }
 
+observe::Quantile& CoreSnapshot::p95(const snapshot::ListenerPlan& listener, uint32_t route) {
+  ListenerSeries& series = series_[listener.index];
+  if (series.p95.empty()) series.p95.assign(listener.routes->routes().size(), observe::Quantile(0.95));
+  return series.p95[route];
+}
+
 }  // namespace remora::proxy

@@ -1,5 +1,6 @@
 #include "proxy/hash_key.h"
 
+#include <array>
 #include <string_view>
 
 #include "base/ascii.h"
@@ -21,12 +22,12 @@ std::optional<std::string_view> pieceOf(std::string_view text, char separator, s
   return std::nullopt;
 }
 
-std::optional<uint64_t> hashOf(const Exchange& exchange, const model::HashKey& key, uint64_t seed) {
-  const http::Request& request = exchange.request;
+std::optional<uint64_t> hashOf(const Keyed& keyed, const model::HashKey& key, uint64_t seed) {
+  const http::Request& request = keyed.request;
   switch (key.kind) {
     case model::HashKey::Kind::kSource: {
       std::array<char, net::kPeerTextMax> text;
-      const size_t bytes = net::printIp(exchange.client, text);
+      const size_t bytes = net::printIp(keyed.client, text);
       return upstream::hashOf({text.data(), bytes}, seed);
     }
     case model::HashKey::Kind::kPath:
@@ -40,7 +41,7 @@ std::optional<uint64_t> hashOf(const Exchange& exchange, const model::HashKey& k
       return value ? std::optional(upstream::hashOf(*value, seed)) : std::nullopt;
     }
     case model::HashKey::Kind::kCookie: {
-      const auto value = pieceOf(request.headers->valueOf(http::HeaderId::kCookie), ';', key.name);
+      const auto value = cookieOf(*request.headers, key.name);
       return value ? std::optional(upstream::hashOf(*value, seed)) : std::nullopt;
     }
   }
@@ -49,11 +50,15 @@ std::optional<uint64_t> hashOf(const Exchange& exchange, const model::HashKey& k
 
 }  // namespace
 
-std::optional<uint64_t> hashOf(const Exchange& exchange, const std::vector<model::HashKey>& keys, uint64_t seed) {
+std::optional<uint64_t> hashOf(const Keyed& keyed, const std::vector<model::HashKey>& keys, uint64_t seed) {
   for (const model::HashKey& key : keys) {
-    if (const std::optional<uint64_t> hash = hashOf(exchange, key, seed)) return hash;
+    if (const std::optional<uint64_t> hash = hashOf(keyed, key, seed)) return hash;
   }
   return std::nullopt;
+}
+
+std::optional<std::string_view> cookieOf(const http::Headers& headers, std::string_view name) {
+  return pieceOf(headers.valueOf(http::HeaderId::kCookie), ';', name);
 }
 
 }  // namespace remora::proxy

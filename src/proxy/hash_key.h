@@ -1,16 +1,25 @@
-// What of a request decides which endpoint it goes to, where a service is balanced by hash, or by what it is counted.
+// What of a request decides which endpoint or member of a split it goes to, or by what it is counted.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <vector>
 
-#include "model/cluster.h"
-#include "proxy/exchange.h"
+#include "http/message.h"
+#include "model/hash_key.h"
+#include "net/address.h"
 
 namespace remora::proxy {
 
+struct Keyed {
+  const http::Request& request;
+  const net::Peer& client;  // as believed
+};
+
 // Of the first key that the request has; nothing when it has none.
-std::optional<uint64_t> hashOf(const Exchange& exchange, const std::vector<model::HashKey>& keys, uint64_t seed = 0);
+std::optional<uint64_t> hashOf(const Keyed& keyed, const std::vector<model::HashKey>& keys, uint64_t seed = 0);
+// The value of the first cookie of that name.
+std::optional<std::string_view> cookieOf(const http::Headers& headers, std::string_view name);
 
 }  // namespace remora::proxy

@@ -21,7 +21,7 @@ Result<void> heedRateLimit(Exchange& exchange) {
   const model::RateLimit& limit = *route.rate_limit;
   snapshot::RateLimiter& limiter = *(*exchange.snapshot)->rate_limiters.at(&route);
   std::optional<uint64_t> key;
-  if (!limit.key.empty()) key = hashOf(exchange, limit.key, limiter.seed()).value_or(0);
+  if (!limit.key.empty()) key = hashOf({exchange.request, exchange.client}, limit.key, limiter.seed()).value_or(0);
   const snapshot::RateLimiter::Verdict verdict = limiter.ask(key, exchange.core.now());
   if (verdict.is_allowed) return {};
   exchange.record.decide(observe::Outcome::kRateLimited, exchange.plan.choice.route->rule, limit.shadow,

@@ -8,7 +8,9 @@
 #include "base/random.h"
 #include "http/grpc.h"
 #include "proxy/attempt.h"
-#include "proxy/hash_key.h"
+#include "proxy/hedge.h"
+#include "proxy/mirror.h"
+#include "proxy/sticky.h"
 
 namespace remora::proxy {
 namespace {
@@ -131,7 +133,7 @@ class Attempts {
         exchange_(exchange),
         record_(exchange.record),
         cluster_(exchange.snapshot->cluster(exchange.plan.cluster)) {
-    if (exchange.plan.route().retry) retry_ = &*exchange.plan.route().retry;
+    if (exchange.plan.route().retry && !exchange.is_copy) retry_ = &*exchange.plan.route().retry;
   }
 
   // How it goes on after an attempt.
@@ -148,6 +150,7 @@ class Attempts {
   Next nextAfter(const Tried& tried);
 
  private:
+  const std::optional<model::Hedge>& hedge() const { return exchange_.plan.route().hedge; }
   Freshness firstFreshness();
   Next nextByDefault(const Failure& failure);
   Next nextByRetry(const Tried& tried);
@@ -176,13 +179,15 @@ Freshness Attempts::firstFreshness() {
 
 void Attempts::begin() {
   freshness_ = firstFreshness();
-  hash_ = hashOf(exchange_, cluster_->options().hash_by);
-  cluster_->shared().retries.deposit(cluster_->options().retry_budget);
+  hash_ = hashOrMakeCookie(exchange_, cluster_->options());
+  cluster_->noteRequest();
+  if (hedge()) cluster_->shared().hedges.deposit({.percent = hedge()->percent, .floor = hedge()->floor});
 }
 
 Result<void> Attempts::choose() {
   Ref<upstream::EndpointState>& endpoint = exchange_.endpoint;
-  endpoint = cluster_->choose(core_.ids(), endpoint.get(), hash_);
+  upstream::EndpointState* const stuck = record_.attempts == 0 ? stickyEndpoint(exchange_, *cluster_) : nullptr;
+  endpoint = stuck ? Ref<upstream::EndpointState>(stuck) : cluster_->choose(core_.ids(), endpoint.get(), hash_);
   if (!endpoint) return fail(cluster_->hasDnsFailed() ? Reason::kDnsFailed : Reason::kNoEndpoint, Reached::kNo);
   return {};
 }
@@ -203,6 +208,9 @@ void Attempts::learn(const Tried& tried) {
     record_.decide(Outcome::kAttemptFailed, {}, static_cast<uint16_t>(tried.outcome.error().reason), core_.now());
   }
   const std::optional<upstream::Verdict> verdict = verdictOf(exchange_, tried);
+  if (tried.outcome && hedge()) {
+    exchange_.snapshot->p95(*exchange_.listener, exchange_.plan.choice.route->index).note(record_.upstream);
+  }
   if (!verdict) return;
   using Change = upstream::ClusterShared::Change;
   const Duration took = core_.now() - (tried.outcome ? exchange_.sent_at : record_.start);
@@ -317,14 +325,21 @@ loop::Task<void> tryUpstreams(Core& core, Exchange& exchange) {
   Next next{.kind = Next::Kind::kOtherEndpoint};
   for (;;) {
     if (exchange.cancelsOnFin() && exchange.downstream->stream().hasHangup()) co_return fail(Reason::kClientGone);
+    co_await exchange.refuseExpired();
     if (next.kind == Next::Kind::kOtherEndpoint) co_await attempts.choose();
-    const Tried tried{.outcome = co_await loop::asResult(attempt(exchange, attempts.beginAttempt())),
-                      .status = exchange.response.status};
+    const Freshness freshness = attempts.beginAttempt();
+    const Result<void> outcome =
+        co_await loop::asResult(mayHedge(exchange) ? hedgedAttempt(exchange, freshness) : attempt(exchange, freshness));
+    const Tried tried{.outcome = outcome, .status = exchange.response.status};
     attempts.learn(tried);
     next = attempts.nextAfter(tried);
     if (next.kind == Next::Kind::kDone) {
       exchange.try_deadline = Deadline::never();  // an answer may take its time once it has begun
-      if (tried.outcome) exchange.request_body->dropReplay();
+      if (!exchange.plan.route().mirrors.empty()) mirror(exchange);
+      if (tried.outcome) {
+        exchange.request_body->dropReplay();
+        keepAtEndpoint(exchange, attempts.cluster());
+      }
       co_return tried.outcome;
     }
     exchange.uploads.cancel();

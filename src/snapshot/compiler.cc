@@ -53,14 +53,17 @@ class Compiler {
           snapshot_->rate_limiters.emplace(route.source, rate_limiters_.of(name, *limit));
         }
         if (!route.forward) continue;
-        for (const model::WeightedCluster& member : route.forward->clusters) {
-          const auto found = snapshot_->cluster_index.find(member.cluster);
-          // A missing one isn't an error here: with xDS it may arrive later. Until then it answers no_service.
-          if (found != snapshot_->cluster_index.end()) snapshot_->cluster_of.emplace(&member, found->second);
-        }
+        for (const model::WeightedCluster& member : route.forward->clusters) find(member);
+        for (const model::Mirror& mirror : route.source->mirrors) find(mirror.to);
       }
       snapshot_->route_tables.push_back(std::move(*table));
     }
+  }
+
+  // A missing one isn't an error here: with xDS it may arrive later. Until then it answers no_service.
+  void find(const model::WeightedCluster& member) {
+    const auto found = snapshot_->cluster_index.find(member.cluster);
+    if (found != snapshot_->cluster_index.end()) snapshot_->cluster_of.emplace(&member, found->second);
   }
 
   void planListeners() {

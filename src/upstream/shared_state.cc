@@ -23,10 +23,16 @@ bool isReached(std::atomic<uint32_t>& count, uint32_t most) {
 
 void RetryBudget::deposit(const model::RetryBudget& options) {
   const auto share = static_cast<int64_t>(options.percent) * kToken / 100;
+  const int64_t most = this->most(options);
   int64_t tokens = tokens_.load(std::memory_order_relaxed);
-  while (tokens < kMost &&
-         !tokens_.compare_exchange_weak(tokens, std::min(tokens + share, kMost), std::memory_order_relaxed)) {
+  while (tokens < most &&
+         !tokens_.compare_exchange_weak(tokens, std::min(tokens + share, most), std::memory_order_relaxed)) {
   }
+}
+
+int64_t RetryBudget::most(const model::RetryBudget& options) const {
+  const int64_t of_rate = rate_.load(std::memory_order_relaxed) * options.percent / 100 * kSavedSeconds;
+  return std::max(kSaved, of_rate) * kToken;
 }
 
 bool RetryBudget::withdraw(const model::RetryBudget& options, Instant now) {
@@ -36,7 +42,8 @@ bool RetryBudget::withdraw(const model::RetryBudget& options, Instant now) {
   }
   int64_t tokens = tokens_.load(std::memory_order_relaxed);
   while (tokens >= kToken) {
-    if (tokens_.compare_exchange_weak(tokens, tokens - kToken, std::memory_order_relaxed)) return true;
+    const int64_t left = std::min(tokens, most(options)) - kToken;  // what was saved at a higher rate is void
+    if (tokens_.compare_exchange_weak(tokens, left, std::memory_order_relaxed)) return true;
   }
   return false;
 }

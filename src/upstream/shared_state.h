@@ -43,14 +43,20 @@ struct EndpointHealth {
 class RetryBudget {
  public:
   void deposit(const model::RetryBudget& options);
+  // What a core sees of requests a second has changed by so many.
+  void changeRate(int64_t by) { rate_.fetch_add(by, std::memory_order_relaxed); }
   bool withdraw(const model::RetryBudget& options, Instant now);
 
  private:
   static constexpr int64_t kToken = 1000;
-  static constexpr int64_t kMost = 100 * kToken;  // kept for bad times
+  // Kept for bad times: so many, or what so many seconds give. Requests that break together are sent again together.
+  static constexpr int64_t kSaved = 100;
+  static constexpr int64_t kSavedSeconds = 2;
+  int64_t most(const model::RetryBudget& options) const;
 
   std::atomic<int64_t> tokens_{0};
   std::atomic<int64_t> free_at_{0};  // of the free ones, a CellRate's
+  std::atomic<int64_t> rate_{0};     // requests a second
 };
 
 class ClusterShared {
@@ -68,6 +74,7 @@ class ClusterShared {
   uint64_t version() const { return version_.load(std::memory_order_acquire); }
 
   RetryBudget retries;
+  RetryBudget hedges;
   const std::shared_ptr<Permits> requests = std::make_shared<Permits>();
 
  private:
