@@ -70,11 +70,14 @@ def arguments():
     parser.add_argument("--seconds", type=float, default=60, help="of each run")
     parser.add_argument("--rate", type=float, default=5000, help="requests a second")
     parser.add_argument("--timeout", type=int, default=2000, help="milliseconds until a caller gives up")
+    parser.add_argument("--warm-up", type=float, default=1, help="seconds before each run")
     parser.add_argument("--json", default="", help="write the results here")
     parser.add_argument("--build", default="build", help="folder with the programs")
     parser.add_argument("--binary", default="", help="remora, if it isn't in that folder")
+    parser.add_argument("--folder", default="", help="for configurations and what /recent told of failures")
     options = parser.parse_args()
     options.build = os.path.abspath(options.build)
+    options.folder = os.path.abspath(options.folder or os.path.join(options.build, "bench", "resilience"))
     options.binary = os.path.abspath(options.binary or os.path.join(options.build, "remora"))
     return options
 
@@ -103,7 +106,7 @@ services:
 
 def measure(fault, policy, options):
     """One run: {what fixrate says, metrics of remora, what /recent keeps of failures}."""
-    folder = os.path.join(options.build, "bench", f"resilience-{fault}-{policy}")
+    folder = os.path.join(options.folder, f"{fault}-{policy}")
     os.makedirs(folder, exist_ok=True)
     kind = FAULTS[fault]
     with contextlib.ExitStack() as stack:
@@ -112,7 +115,7 @@ def measure(fault, policy, options):
             for number in range(3)
         ]
         remora = stack.enter_context(Remora(folder, policy, apps, options))
-        run_load(options, remora.port, 1)  # what connects and allocates for the first time
+        run_load(options, remora.port, options.warm_up)  # what connects and allocates for the first time
         before, over, seen = remora.metrics(), threading.Event(), {}
         beside = [
             threading.Thread(target=kind.befall, args=(apps, over, options.seconds)),

@@ -1,9 +1,13 @@
-// What choosing a route costs by the size of the table, and what normalising a path costs before that.
+// What choosing a route costs by the size and the kind of the table, and what normalising a path costs before that.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
+#include <random>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "http/path.h"
@@ -38,6 +42,113 @@ void matchLastRoute(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(table->match(input));
 }
 BENCHMARK(matchLastRoute)->Arg(1)->Arg(8)->Arg(9)->Arg(10)->Arg(100)->Arg(5'000);
+
+// --- 10,000 routes --------------------------------------------------------------------------------------------------
+
+constexpr size_t kMany = 10'000;
+using model::PathMatch;
+
+// How the routes of a table, and the requests for them, are made of a number.
+struct Kind {
+  size_t routes_of_a_host = kMany;
+  PathMatch::Kind path = PathMatch::Kind::kExact;
+  const char* route_end = "";
+  const char* request_end = "";
+  size_t routes_of_a_path = 1;  // told apart by method, or where there are more of them than two, by a header too
+  bool is_nested = false;       // /api/v1/team-7/resource-1234 in place of /resource-1234
+};
+
+std::string hostOf(const Kind& kind, size_t number) {
+  return "service-" + std::to_string(number / kind.routes_of_a_host) + ".shop.svc.cluster.local";
+}
+
+std::string pathOf(const Kind& kind, size_t number) {
+  const std::string own = "/resource-" + std::to_string(number / kind.routes_of_a_path);
+  return kind.is_nested ? "/api/v1/team-" + std::to_string(number % 97) + own : own;
+}
+
+std::string tenantOf(const Kind& kind, size_t number) {
+  return "tenant-" + std::to_string(number % kind.routes_of_a_path / 2);
+}
+
+std::string_view methodOf(const Kind& kind, size_t number) {
+  return kind.routes_of_a_path == 1 || number % 2 == 0 ? "GET" : "POST";
+}
+
+model::Route routeOf(const Kind& kind, size_t number) {
+  model::Route route{.action = model::Forward{{{"s", 1, {}}}}};
+  route.match.path = {kind.path, pathOf(kind, number) + kind.route_end};
+  if (kind.routes_of_a_path > 1) route.match.methods = {std::string(methodOf(kind, number))};
+  if (kind.routes_of_a_path > 2) {
+    route.match.headers = {
+        {.name = "x-tenant", .kind = model::ValueMatch::Kind::kExact, .text = tenantOf(kind, number)}};
+  }
+  return route;
+}
+
+struct Asked {
+  std::string host;
+  std::string path;
+  std::string tenant;
+  std::string_view method;
+};
+
+// Every request is another one, by chance, and each finds its own route: neither order nor cache helps.
+void matchOneOfMany(benchmark::State& state, const Kind& kind) {
+  model::RouteTable source;
+  std::vector<Asked> asked;
+  for (size_t number = 0; number < kMany; ++number) {
+    if (number % kind.routes_of_a_host == 0) source.hosts.push_back({.hosts = {hostOf(kind, number)}});
+    source.hosts.back().routes.push_back(routeOf(kind, number));
+    asked.push_back({hostOf(kind, number), pathOf(kind, number) + kind.request_end, tenantOf(kind, number),
+                     methodOf(kind, number)});
+  }
+  std::ranges::shuffle(asked, std::minstd_rand(1));
+  const auto table = RouteTable::compile(std::move(source), {});
+  if (!table) return state.SkipWithError("the table has errors");
+  std::vector<http::Headers> heads(asked.size());
+  std::vector<RouteInput> inputs;
+  for (size_t i = 0; i < asked.size(); ++i) {
+    for (const char* name : {"host", "user-agent", "accept", "x-request-id"}) heads[i].add(name, "value");
+    heads[i].add("x-tenant", asked[i].tenant);
+    inputs.push_back({.host = asked[i].host, .path = asked[i].path, .method = asked[i].method, .headers = &heads[i]});
+    if ((*table)->match(inputs.back()).route == nullptr) return state.SkipWithError("a request finds no route");
+  }
+  size_t next = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize((*table)->match(inputs[next]));
+    next = next + 1 == inputs.size() ? 0 : next + 1;
+  }
+}
+constexpr auto kTemplate = PathMatch::Kind::kTemplate;
+constexpr auto kPrefix = PathMatch::Kind::kPrefix;
+BENCHMARK_CAPTURE(matchOneOfMany, exact, Kind{});
+BENCHMARK_CAPTURE(matchOneOfMany, exact_nested, Kind{.is_nested = true});
+BENCHMARK_CAPTURE(matchOneOfMany, prefix, Kind{.path = kPrefix, .request_end = "/items/17"});
+BENCHMARK_CAPTURE(matchOneOfMany, prefix_nested,
+                  Kind{.path = kPrefix, .request_end = "/items/17/details", .is_nested = true});
+BENCHMARK_CAPTURE(matchOneOfMany, template,
+                  Kind{.path = kTemplate, .route_end = "/{id}/items/{item}", .request_end = "/17/items/4"});
+BENCHMARK_CAPTURE(
+    matchOneOfMany, template_nested,
+    Kind{.path = kTemplate, .route_end = "/{id}/items/{item}", .request_end = "/17/items/4", .is_nested = true});
+BENCHMARK_CAPTURE(matchOneOfMany, exact_of_100_hosts, Kind{.routes_of_a_host = 100});
+BENCHMARK_CAPTURE(matchOneOfMany, exact_of_10000_hosts, Kind{.routes_of_a_host = 1});
+BENCHMARK_CAPTURE(matchOneOfMany, template_of_1250_hosts,  // the most that is tested in order
+                  Kind{.routes_of_a_host = 8, .path = kTemplate, .route_end = "/{id}", .request_end = "/17"});
+BENCHMARK_CAPTURE(matchOneOfMany, template_methods,
+                  Kind{.path = kTemplate, .route_end = "/{id}", .request_end = "/17", .routes_of_a_path = 2});
+BENCHMARK_CAPTURE(matchOneOfMany, template_methods_headers,  // up to 8 routes of one path
+                  Kind{.path = kTemplate, .route_end = "/{id}", .request_end = "/17", .routes_of_a_path = 8});
+BENCHMARK_CAPTURE(matchOneOfMany, template_methods_headers_of_100_hosts,
+                  Kind{.routes_of_a_host = 104,
+                       .path = kTemplate,
+                       .route_end = "/{id}",
+                       .request_end = "/17",
+                       .routes_of_a_path = 8,
+                       .is_nested = false});
+BENCHMARK_CAPTURE(matchOneOfMany, prefix_100_of_a_path,  // beyond any index by paths
+                  Kind{.path = kPrefix, .request_end = "/17", .routes_of_a_path = 100});
 
 void normalize(benchmark::State& state, std::string_view path) {
   std::array<char, 256> scratch;
