@@ -15,7 +15,7 @@ DOWN = 0.5  # seconds from a kill to the next start
 
 
 def low_port():
-    """Below the ports of outgoing connections: while nobody listens on one of those, a connect to it may meet itself."""
+    """Below the ports of outgoing connections: a connect to one of those may meet itself while nobody listens."""
     while True:
         port = random.randrange(10_000, 32_000)
         with socket.socket() as probe:

@@ -53,7 +53,8 @@ def main():
     for policy in options.policies:
         print(f"{policy}:\n{route_and_service(policy)}")
     for fault in options.faults:
-        print(f"\n## {fault}: {FAULTS[fault].says}; {options.rate:.0f} requests/s for {options.seconds:g} s", flush=True)
+        load_says = f"{options.rate:.0f} requests/s for {options.seconds:g} s"
+        print(f"\n## {fault}: {FAULTS[fault].says}; {load_says}", flush=True)
         results[fault] = {policy: measure(fault, policy, options) for policy in options.policies}
         print(tables.aligned(table_of(results[fault])), flush=True)
     if options.json:
@@ -196,8 +197,8 @@ admin: 127.0.0.1:{self.admin_port}
 
 
 def table_of(results):
-    heads = ("policy", "requests", "failed", "statuses", "closed", "overdue", "over 50 ms", "p50 ms", "p99 ms", "p99.9 ms")
-    table = [heads + ("max ms", "retries", "denied", "replays", "ejections")]
+    heads = ("policy", "requests", "failed", "statuses", "closed", "overdue", "over 50 ms", "p50 ms", "p99 ms")
+    table = [heads + ("p99.9 ms", "max ms", "retries", "denied", "replays", "ejections")]
     for policy, run in results.items():
         statuses = " ".join(f"{status}:{count}" for status, count in run["statuses"].items()) or "-"
         row = (policy, str(run["due"]), str(run["failed"]), statuses, str(run["closed"]), str(run["overdue"]))

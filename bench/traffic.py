@@ -34,7 +34,7 @@ RESILIENT = ("remora-in-turn", "remora-resilient")
 TRAFFIC = {
     "small": Traffic("/s", 64, says="128-byte answers, as fast as they come"),
     "resilient": Traffic(
-        "/s", 64, instead=RESILIENT, reference=RESILIENT[0], says="`small` to three backends, without and with resilience"
+        "/s", 64, instead=RESILIENT, reference=RESILIENT[0], says="`small` to three backends, without and with all"
     ),
     "16k": Traffic("/m", 64, says="16 KiB answers"),
     "1m": Traffic("/l", 16, says="1 MiB answers"),

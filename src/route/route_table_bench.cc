@@ -43,7 +43,7 @@ void matchLastRoute(benchmark::State& state) {
       .host = "orders.shop.svc.cluster.local", .path = "/api/v1/orders/17/items", .method = "GET", .headers = &headers};
   for (auto _ : state) benchmark::DoNotOptimize(table->match(input));
 }
-BENCHMARK(matchLastRoute)->Arg(1)->Arg(8)->Arg(9)->Arg(10)->Arg(100)->Arg(5'000);
+BENCHMARK(matchLastRoute)->Arg(1)->Arg(8)->Arg(9)->Arg(10)->Arg(100)->Arg(5'000)->Arg(10'000);
 
 // --- 10,000 routes --------------------------------------------------------------------------------------------------
 

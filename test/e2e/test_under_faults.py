@@ -1,4 +1,4 @@
-"""One of three applications dies, hangs or fails under load at a fixed rate: a short run of ./dev bench --resilience."""
+"""One of three applications dies, hangs or fails under load at a fixed rate: ./dev bench --resilience, but short."""
 
 import json
 import os
