@@ -80,6 +80,16 @@ def kill_in_turn(apps, over, seconds):
         number += 1
 
 
+def roll(apps, over, seconds):
+    """Each once, and only then the next one: a new version of all of them."""
+    for app in apps:
+        if over.wait(seconds / 10):
+            return
+        app.kill()
+        time.sleep(min(DOWN, seconds / 20))
+        app.start()
+
+
 def kill_the_same(apps, over, seconds):
     kill_in_turn(apps[:1], over, seconds)
 
@@ -94,6 +104,7 @@ FAULTS = {
     "none": Fault(lambda *_: None, "three applications that answer after 1 ms"),
     "kill": Fault(kill_the_same, "one of them killed (-9) every 2 s, started again after 0.5 s"),
     "kill-turns": Fault(kill_in_turn, "the same, each in its turn"),
+    "roll": Fault(roll, "each of them killed once in the first half, started again after 0.5 s"),
     "hang": Fault(fall_ill(signal.SIGSTOP), "one of them stopped (SIGSTOP): it accepts and never answers"),
     "503": Fault(fall_ill(signal.SIGUSR1), "one of them answers 503 to everything", sick_status=503),
     "slow": Fault(fall_ill(signal.SIGUSR1), "one of them 100 times slower", sick_micros=SICK_MICROS),

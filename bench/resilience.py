@@ -117,10 +117,11 @@ def measure(fault, policy, options):
         ]
         remora = stack.enter_context(Remora(folder, policy, apps, options))
         run_load(options, remora.port, options.warm_up)  # what connects and allocates for the first time
-        before, over, seen = remora.metrics(), threading.Event(), {}
+        before, over, seen, shares = remora.metrics(), threading.Event(), {}, []
         beside = [
             threading.Thread(target=kind.befall, args=(apps, over, options.seconds)),
             threading.Thread(target=keep_failures, args=(remora, over, seen)),
+            threading.Thread(target=count_shares, args=(remora, over, options.seconds / 2, shares)),
         ]
         for thread in beside:
             thread.start()
@@ -133,7 +134,8 @@ def measure(fault, policy, options):
         after = remora.metrics()
     with open(os.path.join(folder, "failures.txt"), "w", encoding="utf-8") as file:
         file.write("\n\n".join(seen.values()))
-    return answers | {"metrics": {name: after[name] - before[name] for name in METRICS}, "folder": folder}
+    metrics = {name: after[name] - before[name] for name in METRICS}
+    return answers | {"metrics": metrics, "shares": shares, "folder": folder}
 
 
 def run_load(options, port, seconds):
@@ -150,6 +152,16 @@ def keep_failures(remora, over, seen, most=200):
         for text in remora.admin("/recent?status=5xx").split("\n\n"):
             if text.strip():
                 seen.setdefault(text, text)
+
+
+def count_shares(remora, over, after, shares):
+    """How the requests of the second half were spread over the applications, in percent."""
+    if over.wait(after):
+        return
+    before = remora.requests()
+    over.wait()
+    counts = [now - then for now, then in zip(remora.requests(), before)]
+    shares += [round(100 * count / max(sum(counts), 1)) for count in counts]
 
 
 class Remora:
@@ -179,6 +191,10 @@ admin: 127.0.0.1:{self.admin_port}
         with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}{path}", timeout=10) as response:
             return response.read().decode(errors="replace")
 
+    def requests(self):
+        (service,) = json.loads(self.admin("/clusters?format=json"))["services"]
+        return [endpoint["requests"] for endpoint in service["endpoints"]]
+
     def metrics(self):
         text = self.admin("/metrics")
         return {
@@ -198,7 +214,7 @@ admin: 127.0.0.1:{self.admin_port}
 
 def table_of(results):
     heads = ("policy", "requests", "failed", "statuses", "closed", "overdue", "over 50 ms", "p50 ms", "p99 ms")
-    table = [heads + ("p99.9 ms", "max ms", "retries", "denied", "replays", "ejections")]
+    table = [heads + ("p99.9 ms", "max ms", "retries", "denied", "replays", "ejections", "shares %")]
     for policy, run in results.items():
         statuses = " ".join(f"{status}:{count}" for status, count in run["statuses"].items()) or "-"
         row = (policy, str(run["due"]), str(run["failed"]), statuses, str(run["closed"]), str(run["overdue"]))
@@ -206,7 +222,8 @@ def table_of(results):
         row += tuple(f"{run[key] / 1e3:.1f}" for key in ("p50", "p99", "p999", "max"))
         metrics = run["metrics"]
         names = ("retries", "retries_denied", "replays", "ejections")
-        table.append(row + tuple(f"{metrics[name]:.0f}" for name in names))
+        row += tuple(f"{metrics[name]:.0f}" for name in names)
+        table.append(row + ("/".join(map(str, run["shares"])),))
     return table
 
 

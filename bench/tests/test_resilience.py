@@ -21,6 +21,7 @@ RUN = {
     "p99": 20_000.0,
     "p999": 50_000.0,
     "max": 90_000.0,
+    "shares": [50, 33, 17],
     "metrics": dict.fromkeys(resilience.METRICS, 7.0),
 }
 
@@ -31,6 +32,7 @@ def test_a_run_is_a_line_of_the_table():
     cells = dict(zip(heads, line))
     assert cells["failed"] == "10" and cells["statuses"] == "502:3 504:4" and cells["over 50 ms"] == "0.500 %"
     assert cells["p99 ms"] == "20.0" and cells["retries"] == "7"
+    assert cells["shares %"] == "50/33/17"
 
 
 def test_a_name_that_nobody_knows_is_told():
