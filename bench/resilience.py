@@ -39,6 +39,11 @@ POLICIES = {
     "bare": ("balance: round_robin", "", "nothing but what is on by default, and round_robin"),
     "default": ("", "", "nothing but what is on by default"),
     "resilient": ("balance: peak_ewma\n    outlier: true", RETRY, "peak_ewma, outlier, retry with try_timeout"),
+    "floor": (
+        "balance: peak_ewma\n    outlier: true\n    retry_budget: { floor: 1000 }",
+        RETRY,
+        "resilient, and 1,000 retries a second besides the budget's share",
+    ),
     "no-retry": ("balance: peak_ewma\n    outlier: true", "", "peak_ewma and outlier"),
     "no-outlier": ("balance: peak_ewma", RETRY, "peak_ewma and retry with try_timeout"),
     "least-request": ("outlier: true", RETRY, "least_request, outlier, retry with try_timeout"),
@@ -51,7 +56,7 @@ def main():
     options = arguments()
     results = {}
     for policy in options.policies:
-        print(f"{policy}:\n{route_and_service(policy)}")
+        print(f"{policy}: {POLICIES[policy][2]}\n{route_and_service(policy)}")
     for fault in options.faults:
         load_says = f"{options.rate:.0f} requests/s for {options.seconds:g} s"
         print(f"\n## {fault}: {FAULTS[fault].says}; {load_says}", flush=True)
@@ -149,9 +154,10 @@ def run_load(options, port, seconds):
 def keep_failures(remora, over, seen, most=200):
     """Looks at /recent again and again, because it keeps the last ones only."""
     while not over.wait(0.25) and len(seen) < most:
-        for text in remora.admin("/recent?status=5xx").split("\n\n"):
-            if text.strip():
-                seen.setdefault(text, text)
+        with contextlib.suppress(OSError):  # asked again
+            for text in remora.admin("/recent?status=5xx").split("\n\n"):
+                if "endpoint" in text:
+                    seen.setdefault(text, text)
 
 
 def count_shares(remora, over, after, shares):
@@ -169,7 +175,7 @@ class Remora:
         self.port, self.admin_port = low_port(), low_port()
         config = f"""inbound:
   - listen: 127.0.0.1:{self.port}
-{route_and_service(policy, [f"127.0.0.1:{app.port}" for app in apps])}telemetry: {{ recent: 1024 }}
+{route_and_service(policy, [f"127.0.0.1:{app.port}" for app in apps])}telemetry: {{ recent: 8192 }}
 admin: 127.0.0.1:{self.admin_port}
 """
         path = os.path.join(folder, "remora.yaml")

@@ -44,8 +44,8 @@ def test_a_name_that_nobody_knows_is_told():
 @pytest.mark.parametrize("policy", resilience.POLICIES)
 def test_every_policy_can_be_written(policy):
     text = resilience.route_and_service(policy, ["127.0.0.1:1", "127.0.0.1:2"])
-    assert ("outlier: true" in text) == (policy in ("resilient", "no-retry", "least-request"))
-    assert ("try_timeout" in text) == (policy in ("resilient", "no-outlier", "least-request"))
+    assert ("outlier: true" in text) == (policy in ("resilient", "floor", "no-retry", "least-request"))
+    assert ("try_timeout" in text) == (policy in ("resilient", "floor", "no-outlier", "least-request"))
 
 
 @pytest.mark.parametrize("name", RESILIENT)
