@@ -22,5 +22,5 @@ def test_callers_notice_nothing_of_a_fault(tmp_path, fault):
     with open(tmp_path / "results.json", encoding="utf-8") as file:
         runs = json.load(file)["results"][fault]
     assert runs["resilient"]["due"] > 500 and runs["resilient"]["failed"] == 0, runs["resilient"]
-    # A killed application costs GETs nothing even then: what never arrived, or may be asked twice, is sent again.
+    # A killed application costs few GETs or none even then: what never arrived, or may be asked twice, is sent again.
     assert fault == "kill-turns" or runs["bare"]["failed"] > 50, runs["bare"]
