@@ -77,6 +77,10 @@ std::string wordsOf(const TrailEntry& entry, const TrailNames& names) {
     case Outcome::kRateLimited:
       return entry.argument ? "more than the rate_limit allows; only told of, since it is a shadow"
                             : "more than the rate_limit allows";
+    case Outcome::kPanicked:
+      return entry.argument ? fmt::format("too few endpoints are well ({}), so all of them are tried; see /clusters",
+                                          entry.argument)
+                            : "no endpoint is well, so all of them are tried; see /clusters";
     case Outcome::kEndpointChosen:
     case Outcome::kCount:
       break;

@@ -87,6 +87,7 @@ extern const ObjectSpec kServiceTimeoutsSpec;
 extern const ObjectSpec kServiceLimitsSpec;
 extern const ObjectSpec kHashKeySpec;
 extern const ObjectSpec kOutlierSpec;
+extern const ObjectSpec kHealthCheckSpec;
 extern const ObjectSpec kRetryBudgetSpec;
 extern const ObjectSpec kRetrySpec;
 extern const ObjectSpec kRateLimitSpec;

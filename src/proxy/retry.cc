@@ -184,6 +184,9 @@ Result<void> Attempts::choose() {
   Ref<upstream::EndpointState>& endpoint = exchange_.endpoint;
   endpoint = cluster_->choose(core_.ids(), endpoint.get(), hash_);
   if (!endpoint) return fail(cluster_->hasDnsFailed() ? Reason::kDnsFailed : Reason::kNoEndpoint, Reached::kNo);
+  if (cluster_->panics() && record_.attempts == 0) {
+    record_.decide(Outcome::kPanicked, {}, static_cast<uint16_t>(cluster_->available()), core_.now());
+  }
   return {};
 }
 
