@@ -90,6 +90,10 @@ std::string wordsOf(const TrailEntry& entry, const TrailNames& names) {
     case Outcome::kStuck:
       return entry.argument ? "its cookie names an endpoint that is gone or ill: another is chosen, and its cookie sent"
                             : "to the endpoint that its cookie names";
+    case Outcome::kPanicked:
+      return entry.argument ? fmt::format("too few endpoints are well ({}), so all of them are tried; see /clusters",
+                                          entry.argument)
+                            : "no endpoint is well, so all of them are tried; see /clusters";
     case Outcome::kEndpointChosen:
     case Outcome::kCount:
       break;

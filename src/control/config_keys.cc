@@ -90,6 +90,7 @@ constexpr Form kHttp2[] = {object(kHttp2Spec)};
 constexpr Form kSticky[] = {text("the name of a cookie"), object(kStickySpec)};
 constexpr Form kOutlier[] = {{Kind::kBool}, object(kOutlierSpec)};
 constexpr Form kRetryBudget[] = {object(kRetryBudgetSpec)};
+constexpr Form kHealthCheck[] = {{Kind::kFalse}, kPathText[0], object(kHealthCheckSpec)};
 
 constexpr KeySpec kServiceKeys[] = {
     {"endpoints", kEndpoints, "", "where the service runs; names are resolved and kept fresh"},
@@ -99,6 +100,8 @@ constexpr KeySpec kServiceKeys[] = {
     {"slow_start", kTimeOrZero, "0s", "in which an endpoint that joins comes to its share; 0: at once"},
     {"panic", kPercent, "50", "percent of endpoints; with fewer that are well all are tried"},
     {"outlier", kOutlier, "false", "endpoints that fail are left out for a while; true: all defaults"},
+    {"health_check", kHealthCheck, "false",
+     "endpoints are asked whether they are well; a path such as /healthz is enough"},
     {"retry_budget", kRetryBudget, "", "bounds how many of its requests are sent again"},
     {"timeouts", kServiceTimeouts, "", "bounds on waiting for the service"},
     {"limits", kServiceLimits, "", "bounds on its connections"},
@@ -380,7 +383,7 @@ std::span<const ObjectSpec* const> allObjects() {
       &kAnswerSpec,        &kRewriteSpec,     &kHeaderChangesSpec,
       &kServiceSpec,       &kEndpointSpec,    &kServiceTimeoutsSpec,
       &kServiceLimitsSpec, &kHashKeySpec,     &kStickySpec,
-      &kFaultSpec,         &kMirrorSpec,      &kHedgeSpec,
+      &kFaultSpec,         &kMirrorSpec,      &kHedgeSpec, &kHealthCheckSpec,
       &kOutlierSpec,       &kRetryBudgetSpec, &kRetrySpec,
       &kRateLimitSpec,     &kTlsClientSpec,   &kLimitsSpec,
       &kTimeoutsSpec,      &kDrainSpec,       &kTelemetrySpec,

@@ -91,6 +91,7 @@ extern const ObjectSpec kFaultSpec;
 extern const ObjectSpec kMirrorSpec;
 extern const ObjectSpec kHedgeSpec;
 extern const ObjectSpec kOutlierSpec;
+extern const ObjectSpec kHealthCheckSpec;
 extern const ObjectSpec kRetryBudgetSpec;
 extern const ObjectSpec kRetrySpec;
 extern const ObjectSpec kRateLimitSpec;

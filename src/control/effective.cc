@@ -7,6 +7,7 @@
 #include "control/config_keys.h"
 #include "control/effective_resilience.h"
 #include "control/effective_transport.h"
+#include "control/health_check_reader.h"
 #include "control/route_order.h"
 #include "control/units.h"
 #include "control/yaml_config.h"
@@ -329,6 +330,7 @@ void EffectiveWriter::writeServices() {
     }
     out_.close();
     writeResilience(out_, cluster);
+    writeHealthCheck(out_, cluster.health_check);
     out_.open("timeouts");
     time("connect", cluster.pool.connect);
     time("idle", cluster.pool.idle);

@@ -8,6 +8,7 @@
 
 #include "base/deadline.h"
 #include "model/hash_key.h"
+#include "model/health_check.h"
 #include "model/listener.h"
 #include "model/origin.h"
 #include "model/tls.h"
@@ -85,6 +86,7 @@ struct Cluster {
   Milliseconds slow_start{0};   // in which an endpoint that joins comes to its share
   uint32_t panic_percent = 50;  // with fewer that are well, all are tried
   std::optional<Outlier> outlier;
+  std::optional<HealthCheck> health_check;
   RetryBudget retry_budget;
   ClusterLimits limits;
   PoolOptions pool;

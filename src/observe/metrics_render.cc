@@ -321,6 +321,26 @@ void renderHistogram(const Sums& sums, Output out, std::string_view name, std::s
   }
 }
 
+// Nothing at all where nothing is checked.
+void renderHealthChecks(const ProcessFacts& facts, Output out) {
+  if (facts.health_checks.empty()) return;
+  head(out, "remora_health_checks_total", "counter", "Active checks of endpoints that ended, by result.");
+  for (const ProcessFacts::HealthChecks& checks : facts.health_checks) {
+    const std::string service = escapeLabel(checks.service);
+    fmt::format_to(out, "remora_health_checks_total{{service=\"{}\",result=\"passed\"}} {}\n", service, checks.passed);
+    fmt::format_to(out, "remora_health_checks_total{{service=\"{}\",result=\"failed\"}} {}\n", service, checks.failed);
+  }
+  head(out, "remora_healthy_endpoints", "gauge", "Endpoints that no active check holds back from requests.");
+  for (const ProcessFacts::HealthChecks& checks : facts.health_checks) {
+    fmt::format_to(out, "remora_healthy_endpoints{{service=\"{}\"}} {}\n", escapeLabel(checks.service), checks.healthy);
+  }
+  head(out, "remora_checked_endpoints", "gauge", "Endpoints that are checked actively.");
+  for (const ProcessFacts::HealthChecks& checks : facts.health_checks) {
+    fmt::format_to(out, "remora_checked_endpoints{{service=\"{}\"}} {}\n", escapeLabel(checks.service),
+                   checks.endpoints);
+  }
+}
+
 void renderProcess(const ProcessFacts& facts, Output out) {
   single(out, "remora_access_log_lost_lines_total", "counter", "Access log lines lost because writing them failed.",
          facts.access_log_lost);
@@ -367,6 +387,7 @@ std::string renderPrometheus(Cores cores, const ProcessFacts& facts) {
          sums.series);
   single(out, "remora_metric_series_overflow_total", "counter",
          "Look-ups of such series that went to 'other' because a core held as many as it may.", sums.overflow);
+  renderHealthChecks(facts, out);
   renderProcess(facts, out);
   return text;
 }

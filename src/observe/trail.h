@@ -53,6 +53,7 @@ enum class Outcome : uint16_t {
   kMirrored,        // a copy went to a mirror; rule: the route; argument: KiB of it
   kHedged,          // a second attempt beside the first; rule: the route; argument: its endpoint's index
   kHedgeWon,        // and it answered first; argument: its endpoint's index
+  kPanicked,        // too few endpoints are well, so all are tried; argument: how many are
   kCount,
 };
 

@@ -189,6 +189,9 @@ Result<void> Attempts::choose() {
   upstream::EndpointState* const stuck = record_.attempts == 0 ? stickyEndpoint(exchange_, *cluster_) : nullptr;
   endpoint = stuck ? Ref<upstream::EndpointState>(stuck) : cluster_->choose(core_.ids(), endpoint.get(), hash_);
   if (!endpoint) return fail(cluster_->hasDnsFailed() ? Reason::kDnsFailed : Reason::kNoEndpoint, Reached::kNo);
+  if (cluster_->panics() && record_.attempts == 0) {
+    record_.decide(Outcome::kPanicked, {}, static_cast<uint16_t>(cluster_->available()), core_.now());
+  }
   return {};
 }
 

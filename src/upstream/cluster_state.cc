@@ -69,9 +69,11 @@ void ClusterState::refresh() {
   if (seen_version_ == version) return;
   seen_version_ = version;
   ejected_ = 0;
+  available_ = 0;
   for (const Ref<EndpointState>& state : endpoints_) {
-    state->is_available = !state->endpoint.health->isEjected();
-    ejected_ += !state->is_available;
+    state->is_available = state->endpoint.health->isAvailable();
+    available_ += state->is_available;
+    ejected_ += state->endpoint.health->isEjected();
   }
   balancer_.rebuild(
       {.balance = options_.balance, .panic_percent = options_.panic_percent, .slow_start = options_.slow_start},
@@ -81,6 +83,7 @@ void ClusterState::refresh() {
 Ref<EndpointState> ClusterState::choose(observe::IdSource& random, const EndpointState* but_not,
                                         std::optional<uint64_t> hash) {
   refresh();
+  if (options_.health_check) shared_->noteUse();
   if (ejected_ > 0) {
     if (EndpointState* const probed = dueProbe()) return Ref<EndpointState>(probed);
   }

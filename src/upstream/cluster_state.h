@@ -39,7 +39,9 @@ class ClusterState : public RefCounted<ClusterState> {
   // How an attempt at it ended, and after how long.
   ClusterShared::Change note(EndpointState& endpoint, Verdict verdict, Duration took, observe::IdSource& random);
   ClusterShared& shared() { return *shared_; }
+  // So few endpoints are well, as choose() saw it last, that all are tried.
   bool panics() const { return balancer_.panics(); }
+  size_t available() const { return available_; }
 
   const std::string& name() const { return options_.name; }
   const model::PoolOptions& pool() const { return options_.pool; }
@@ -75,6 +77,7 @@ class ClusterState : public RefCounted<ClusterState> {
   Instant came_since_;
   int64_t rate_ = 0;
   size_t ejected_ = 0;
+  size_t available_ = 0;
 };
 
 // Lends one connection, or one stream of a shared HTTP/2 connection, to one attempt. Destroying it closes the

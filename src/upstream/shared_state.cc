@@ -95,7 +95,9 @@ ClusterShared::Change ClusterShared::eject(EndpointHealth& endpoint, const model
   const std::lock_guard lock(standing_);
   if (endpoint.isEjected()) return Change::kNone;
   const auto out = static_cast<uint64_t>(std::ranges::count_if(all, [](auto* one) { return one->isEjected(); }));
-  if (out + 1 >= all.size() || (out + 1) * 100 > options.ejected_most_percent * all.size()) return Change::kNone;
+  const auto left = static_cast<uint64_t>(std::ranges::count_if(all, [](auto* one) { return one->isAvailable(); }));
+  const bool is_last = left <= 1 && endpoint.isAvailable();
+  if (is_last || (out + 1) * 100 > options.ejected_most_percent * all.size()) return Change::kNone;
   // One that was well for long begins anew.
   const bool was_well = now - Instant{endpoint.returned_at.load(kRelaxed)} > options.eject_most;
   const uint32_t times = was_well ? 1 : endpoint.ejections.load(kRelaxed) + 1;
@@ -116,9 +118,14 @@ ClusterShared::Change ClusterShared::leaveOut(EndpointHealth& endpoint, uint32_t
   return Change::kEjected;
 }
 
+void ClusterShared::setChecked(EndpointHealth& endpoint, Checked checked) {
+  if (endpoint.checked.exchange(checked, std::memory_order_relaxed) == checked) return;
+  version_.fetch_add(1, std::memory_order_release);
+}
+
 bool ClusterShared::mayProbe(EndpointHealth& endpoint, Instant now) {
   const int64_t until = endpoint.ejected_until.load(std::memory_order_relaxed);
-  if (until == 0 || until > now.nanos) return false;
+  if (until == 0 || until > now.nanos || !endpoint.hasPassedChecks()) return false;
   int64_t after = endpoint.probe_after.load(std::memory_order_relaxed);
   return after <= now.nanos &&
          endpoint.probe_after.compare_exchange_strong(after, (now + kBetweenProbes).nanos, std::memory_order_relaxed);
