@@ -41,6 +41,7 @@ enum class Reason : uint8_t {
   kTlsTimeout,
   // Held back.
   kRateLimited,
+  kRateLimitAway,
   // No way to an endpoint.
   kNoRoute,
   kNoService,

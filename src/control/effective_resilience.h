@@ -1,14 +1,19 @@
 // Writes how endpoints are chosen, left out and tried again, as a configuration would say it. Part of effectiveYaml().
 #pragma once
 
+#include <vector>
+
 #include "control/yaml_writer.h"
 #include "model/cluster.h"
+#include "model/rate_limit_service.h"
 #include "model/routes.h"
 
 namespace remora::control {
 
 void writeResilience(YamlWriter& out, const model::Cluster& cluster);
 void writeRateLimit(YamlWriter& out, const model::RateLimit& limit);
+void writeSharedLimit(YamlWriter& out, const model::SharedLimit& limit);
+void writeLimitServices(YamlWriter& out, const std::vector<model::RateLimitService>& services);
 void writeRetry(YamlWriter& out, const model::Retry& retry);
 
 }  // namespace remora::control

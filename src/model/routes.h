@@ -147,6 +147,16 @@ struct RateLimit {
   bool operator==(const RateLimit&) const = default;
 };
 
+// The same, counted by a service for several remoras together.
+struct SharedLimit {
+  Origin origin;        // of `service`
+  std::string service;  // one of Config::rate_limit_services
+  std::string name;     // who has the same name is counted together
+  RateLimit rate;       // without a bound on its keys: they end by themselves
+
+  bool operator==(const SharedLimit&) const = default;
+};
+
 struct Route {
   Origin origin;
   std::string name;  // metric label and log field; "routes[3]" when the user gave none
@@ -159,6 +169,7 @@ struct Route {
   Milliseconds idle_timeout{0};  // no byte from the upstream; 0: none
   std::optional<Retry> retry;
   std::optional<RateLimit> rate_limit;
+  std::optional<SharedLimit> shared_limit;  // in its place
 };
 
 struct VirtualHost {

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "model/cluster.h"
@@ -10,7 +12,10 @@
 
 namespace remora::proxy {
 
-// Of the first key that the request has; nothing when it has none.
+// Nothing when the request has none; what has to be written is written to `text`.
+std::optional<std::string_view> valueOf(const Exchange& exchange, const model::HashKey& key,
+                                        std::span<char, net::kPeerTextMax> text);
+// The hash of the first key that the request has; nothing when it has none.
 std::optional<uint64_t> hashOf(const Exchange& exchange, const std::vector<model::HashKey>& keys, uint64_t seed = 0);
 
 }  // namespace remora::proxy
