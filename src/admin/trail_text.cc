@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "admin/words.h"
+#include "observe/limit_answer.h"
 
 namespace remora::admin {
 namespace {
@@ -25,6 +26,35 @@ std::string counted(uint16_t number, std::string_view thing) {
 std::string endpointWords(const TrailEntry& entry, const TrailNames& names, bool is_last) {
   return is_last && !names.endpoint.empty() ? shown(names.endpoint)
                                             : fmt::format("endpoint {} of the set", entry.argument);
+}
+
+std::string limitWords(const observe::LimitAnswer& answer) {
+  using observe::LimitResult;
+  const auto took = static_cast<double>(answer.took.count()) / 1e6;
+  std::string_view words = "said nothing";
+  switch (answer.result) {
+    case LimitResult::kAllowed:
+      return fmt::format("the service that counts allows it; asking took {:.1f} ms", took);
+    case LimitResult::kLimited:
+      return fmt::format("the service that counts says that it is one too many; asking took {:.1f} ms", took);
+    case LimitResult::kLate:
+      words = "gave no answer within its timeout";
+      break;
+    case LimitResult::kAway:
+      words = "is away";
+      break;
+    case LimitResult::kFull:
+      words = "wasn't asked: its pending questions are too many already";
+      break;
+    case LimitResult::kFailed:
+      words = "answered with an error";
+      break;
+    case LimitResult::kCount:
+      break;
+  }
+  return fmt::format("the service that counts {} ({:.1f} ms); {}", words, took,
+                     answer.is_closed ? "refused, since its on_failure is closed"
+                                      : "let through, since its on_failure is open or this is a shadow");
 }
 
 std::string wordsOf(const TrailEntry& entry, const TrailNames& names) {
@@ -94,6 +124,8 @@ std::string wordsOf(const TrailEntry& entry, const TrailNames& names) {
       return entry.argument ? fmt::format("too few endpoints are well ({}), so all of them are tried; see /clusters",
                                           entry.argument)
                             : "no endpoint is well, so all of them are tried; see /clusters";
+    case Outcome::kRateLimitAsked:
+      return limitWords(observe::LimitAnswer::of(entry.argument));
     case Outcome::kEndpointChosen:
     case Outcome::kCount:
       break;

@@ -42,6 +42,7 @@ constexpr std::array kRows = {
   ReasonRow{kRateLimited, "rate_limited", 429, 8, kUs, "RL", "request_rate_limited", "http_request_denied", "more requests came than the route's rate_limit allows; Retry-After says when the next is"},
   ReasonRow{kFaultInjected, "fault_injected", 503, 14, kUs, "FI", "fault_filter_abort", "proxy_internal_response", "the route's fault.abort answers instead of the service, on purpose"},
   ReasonRow{kDeadlineExpired, "deadline_expired", 504, 4, kUs, "DT", "deadline_expired", "http_response_timeout", "the time that the caller gave (grpc-timeout or deadline_header) was over before the request could be sent; nothing was done"},
+  ReasonRow{kRateLimitAway, "rate_limit_away", 503, 14, kUs, "RLSE", "rate_limiter_error", "http_request_denied", "the service that counts for the route's rate_limit gave no answer in time, and its on_failure is closed; /recent says why, see also remora_rate_limit_service_requests_total"},
   ReasonRow{kNoRoute, "no_route", 404, 12, kUs, "NR", "route_not_found", "destination_not_found", "no route matches this request; ask 'remora explain' which came near"},
   ReasonRow{kNoService, "no_service", 503, 14, kUs, "NC", "cluster_not_found", "destination_not_found", "the route names a service that isn't known"},
   ReasonRow{kNoEndpoint, "no_endpoint", 503, 14, kUs, "UH", "no_healthy_upstream", "destination_unavailable", "the service has no endpoint that may be used; see /clusters"},

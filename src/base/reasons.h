@@ -43,6 +43,7 @@ enum class Reason : uint8_t {
   kRateLimited,
   kFaultInjected,
   kDeadlineExpired,
+  kRateLimitAway,
   // No way to an endpoint.
   kNoRoute,
   kNoService,

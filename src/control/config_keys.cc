@@ -319,6 +319,8 @@ constexpr Form kInboundItem[] = {object(kInboundSpec)};
 constexpr Form kOutboundItem[] = {object(kOutboundSpec)};
 constexpr Form kInbound[] = {listOf(kInboundItem)};
 constexpr Form kOutbound[] = {listOf(kOutboundItem)};
+constexpr Form kLimitServiceItem[] = {object(kLimitServiceSpec)};
+constexpr Form kLimitServices[] = {mapOf("names of services that count", kLimitServiceItem)};
 constexpr Form kCores[] = {integer(0, 1024)};
 constexpr Form kTelemetry[] = {object(kTelemetrySpec)};
 
@@ -326,6 +328,7 @@ constexpr KeySpec kFileKeys[] = {
     {"inbound", kInbound, "", "listeners for callers of this application"},
     {"outbound", kOutbound, "", "listeners for this application's own calls"},
     {"services", kServices, "", "what routes can forward to, by name"},
+    {"rate_limit_services", kLimitServices, "", "who counts requests for several remoras together, by name"},
     {"limits", kLimits, "", "bounds on what clients control, for all listeners"},
     {"timeouts", kTimeouts, "", "bounds on waiting for clients, for all listeners"},
     {"drain", kDrain, "", "how the process ends"},
@@ -386,6 +389,7 @@ std::span<const ObjectSpec* const> allObjects() {
       &kFaultSpec,         &kMirrorSpec,      &kHedgeSpec, &kHealthCheckSpec,
       &kOutlierSpec,       &kRetryBudgetSpec, &kRetrySpec,
       &kRateLimitSpec,     &kTlsClientSpec,   &kLimitsSpec,
+      &kLimitServiceSpec,
       &kTimeoutsSpec,      &kDrainSpec,       &kTelemetrySpec,
       &kAccessLogSpec,     &kLogSpec,         &kAdminSpec,
   };

@@ -95,6 +95,7 @@ extern const ObjectSpec kHealthCheckSpec;
 extern const ObjectSpec kRetryBudgetSpec;
 extern const ObjectSpec kRetrySpec;
 extern const ObjectSpec kRateLimitSpec;
+extern const ObjectSpec kLimitServiceSpec;
 extern const ObjectSpec kTlsClientSpec;
 extern const ObjectSpec kLimitsSpec;
 extern const ObjectSpec kTimeoutsSpec;

@@ -109,6 +109,7 @@ std::string EffectiveWriter::write() {
   writeListeners("inbound", model::Direction::kInbound);
   writeListeners("outbound", model::Direction::kOutbound);
   writeServices();
+  writeLimitServices(out_, config_.rate_limit_services);
   out_.open("drain");
   time("delay", config_.drain.delay);
   time("grace", config_.drain.grace);
@@ -218,6 +219,7 @@ void EffectiveWriter::writeRoute(const WrittenRoute& written) {
     if (route.retry) writeRetry(out_, *route.retry);
   }
   if (route.rate_limit) writeRateLimit(out_, *route.rate_limit);
+  if (route.shared_limit) writeSharedLimit(out_, *route.shared_limit);
   writeHeaderChanges("response_headers", route.response_headers);
   out_.endItem();
 }

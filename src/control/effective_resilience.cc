@@ -65,14 +65,51 @@ void writeResilience(YamlWriter& out, const model::Cluster& cluster) {
   out.close();
 }
 
-void writeRateLimit(YamlWriter& out, const model::RateLimit& limit) {
+namespace {
+
+void writeRate(YamlWriter& out, const model::RateLimit& limit) {
   const int64_t per = limit.per.count();
-  out.open("rate_limit");
   out.text("requests", std::to_string(limit.requests) + (per == 1000 ? "/s" : per == 60'000 ? "/m" : "/h"));
   out.number("burst", limit.burst);
   writeHashKeys(out, "key", limit.key);
-  if (!limit.key.empty()) out.number("keys", limit.keys_most);
   out.flag("shadow", limit.shadow);
+}
+
+}  // namespace
+
+void writeRateLimit(YamlWriter& out, const model::RateLimit& limit) {
+  out.open("rate_limit");
+  writeRate(out, limit);
+  if (!limit.key.empty()) out.number("keys", limit.keys_most);
+  out.close();
+}
+
+void writeSharedLimit(YamlWriter& out, const model::SharedLimit& limit) {
+  out.open("rate_limit");
+  out.text("service", limit.service);
+  out.text("name", limit.name);
+  writeRate(out, limit.rate);
+  out.close();
+}
+
+void writeLimitServices(YamlWriter& out, const std::vector<model::RateLimitService>& services) {
+  if (services.empty()) return;
+  out.open("rate_limit_services");
+  for (const model::RateLimitService& service : services) {
+    out.open(yamlScalar(service.name));
+    out.text("redis", service.cluster);
+    if (!service.user.empty()) out.text("user", service.user);
+    if (!service.password_file.empty()) out.text("password_file", service.password_file);
+    out.number("database", service.database);
+    out.text("prefix", service.prefix);
+    out.entry("timeout", durationText(service.timeout));
+    out.entry("on_failure", wordOf(kLimitServiceSpec, "on_failure", static_cast<size_t>(service.on_failure)));
+    out.number("pending", service.pending);
+    out.entry("stall", durationText(service.stall));
+    out.entry("backoff", durationText(service.backoff));
+    out.entry("backoff_most", durationText(service.backoff_most));
+    out.close();
+  }
   out.close();
 }
 

@@ -43,6 +43,7 @@ void forgetOrigins(model::Config& config) {
       for (model::Route& route : host.routes) {
         forget(route.origin);
         forget(route.match);
+        if (route.shared_limit) forget(route.shared_limit->origin);
         auto* forward = std::get_if<model::Forward>(&route.action);
         if (forward == nullptr) continue;
         for (model::WeightedCluster& cluster : forward->clusters) forget(cluster.origin);

@@ -83,11 +83,15 @@ constexpr KeySpec kRetryKeys[] = {
 
 constexpr Form kBurst[] = {integer(1, 1'000'000'000)};
 constexpr Form kKeysMost[] = {integer(128, 16 * kMiB)};
+constexpr Form kLimitServiceName[] = {text("the name of a rate_limit_service")};
 constexpr KeySpec kRateLimitKeys[] = {
     {"requests", kRate, "", "how many, in a second, minute or hour"},
     {"burst", kBurst, "", "how many at once; as many as in a second when absent"},
     {"key", kHashKeys, "", "counted for each value by itself, by the first that a request has; absent: all together"},
     {"keys", kKeysMost, "65536", "values that are remembered; beyond, those that used least are forgotten"},
+    {"service", kLimitServiceName, "", "one of rate_limit_services, which counts for several remoras together"},
+    {"name", kText, "",
+     "of what that service counts; who has the same name is counted together; the route's when absent"},
     {"shadow", kBool, "false", "refuse nothing, only tell in metrics and trail"},
 };
 constexpr std::string_view kRateLimitRequired[] = {"requests"};

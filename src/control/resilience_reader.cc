@@ -128,7 +128,8 @@ void readCondition(ConfigReader& reader, const Place& place, std::span<const For
                std::string(nearestName(text, {kConditions.begin(), kConditions.end()})));
 }
 
-// "500/s"
+}  // namespace
+
 bool readRate(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::RateLimit& limit) {
   std::string text;
   if (!reader.readScalar(place, forms, text)) return false;
@@ -148,15 +149,7 @@ bool readRate(ConfigReader& reader, const Place& place, std::span<const Form> fo
   return true;
 }
 
-}  // namespace
-
-void readRateLimit(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::RateLimit& limit) {
-  if (place.isScalar()) {
-    readRate(reader, place, forms, limit);
-    return;
-  }
-  Fields fields(reader, place, kRateLimitSpec);
-  if (!fields.isOpen()) return;
+void readRateLimit(ConfigReader& reader, Fields& fields, model::RateLimit& limit) {
   if (const auto at = fields.find("requests")) readRate(reader, *at, fields.forms("requests"), limit);
   fields.read("burst", limit.burst);
   if (const auto at = fields.find("key")) {

@@ -13,7 +13,10 @@ namespace remora::control {
 void readResilience(ConfigReader& reader, Fields& service, model::Cluster& cluster);
 void readRetry(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::Retry& retry);
 
-void readRateLimit(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::RateLimit& limit);
+// "500/s"
+bool readRate(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::RateLimit& limit);
+// Of the keys of `rate_limit` those that say how often, and for whom.
+void readRateLimit(ConfigReader& reader, Fields& fields, model::RateLimit& limit);
 
 void readSplitBy(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::Forward& forward);
 void readHedge(ConfigReader& reader, const Place& place, std::span<const Form> forms,

@@ -4,6 +4,7 @@
 
 #include "base/ascii.h"
 #include "control/header_changes_reader.h"
+#include "control/limit_service_reader.h"
 #include "control/match_reader.h"
 #include "control/path_pattern.h"
 #include "control/resilience_reader.h"
@@ -63,7 +64,7 @@ HostedRoute RouteReader::read(size_t index) {
   fields_.read("timeout", route.timeout);
   fields_.read("idle_timeout", route.idle_timeout);
   if (const auto at = fields_.find("rate_limit")) {
-    readRateLimit(reader_, *at, fields_.forms("rate_limit"), route.rate_limit.emplace());
+    readRouteLimit(reader_, *at, fields_.forms("rate_limit"), route);
   }
   if (const auto at = fields_.find("hedge")) readHedge(reader_, *at, fields_.forms("hedge"), route.hedge);
   if (const auto at = fields_.find("mirror")) readMirrors(*at);

@@ -176,6 +176,16 @@ struct Fault {
   bool operator==(const Fault&) const = default;
 };
 
+// The same, counted by a service for several remoras together.
+struct SharedLimit {
+  Origin origin;        // of `service`
+  std::string service;  // one of Config::rate_limit_services
+  std::string name;     // who has the same name is counted together
+  RateLimit rate;       // without a bound on its keys: they end by themselves
+
+  bool operator==(const SharedLimit&) const = default;
+};
+
 struct Route {
   Origin origin;
   std::string name;  // metric label and log field; "routes[3]" when the user gave none
@@ -191,6 +201,7 @@ struct Route {
   std::optional<RateLimit> rate_limit;
   std::optional<Fault> fault;
   std::vector<Mirror> mirrors;
+  std::optional<SharedLimit> shared_limit;  // in its place
 };
 
 struct VirtualHost {

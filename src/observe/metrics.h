@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "observe/counter.h"
+#include "observe/limit_metrics.h"
 #include "observe/request_metrics.h"
 
 namespace remora::observe {
@@ -62,6 +63,7 @@ struct alignas(64) CoreMetrics : CoreCounters {
   explicit CoreMetrics(size_t most_series) : requests(most_series), tcp(most_series) {}
 
   RequestMetrics requests;
+  LimitMetrics limits;
   RequestMetrics tcp;  // of opaque connections, each counted as one request without a route or a status
 };
 

@@ -341,6 +341,36 @@ void renderHealthChecks(const ProcessFacts& facts, Output out) {
   }
 }
 
+// Nothing at all where no rate_limit_service is asked.
+void renderLimits(Cores cores, Output out) {
+  struct Sum {
+    std::array<uint64_t, kLimitResults> results{};
+    uint64_t nanos = 0;
+  };
+  std::map<std::string, Sum> sums;
+  for (const CoreMetrics* core : cores) {
+    for (size_t i = 0; i < core->limits.size(); ++i) {
+      const LimitSeries& series = core->limits.at(i);
+      Sum& sum = sums[escapeLabel(series.service)];
+      for (size_t result = 0; result < kLimitResults; ++result) sum.results[result] += series.results[result].value();
+      sum.nanos += series.nanos.value();
+    }
+  }
+  if (sums.empty()) return;
+  head(out, "remora_rate_limit_service_requests_total", "counter", "Questions to a rate_limit_service, by its answer.");
+  for (const auto& [service, sum] : sums) {
+    for (size_t i = 0; i < kLimitResults; ++i) {
+      fmt::format_to(out, "remora_rate_limit_service_requests_total{{service=\"{}\",result=\"{}\"}} {}\n", service,
+                     nameOf(static_cast<LimitResult>(i)), sum.results[i]);
+    }
+  }
+  head(out, "remora_rate_limit_service_seconds_total", "counter", "What requests waited for these answers, in all.");
+  for (const auto& [service, sum] : sums) {
+    fmt::format_to(out, "remora_rate_limit_service_seconds_total{{service=\"{}\"}} {}\n", service,
+                   static_cast<double>(sum.nanos) / 1e9);
+  }
+}
+
 void renderProcess(const ProcessFacts& facts, Output out) {
   single(out, "remora_access_log_lost_lines_total", "counter", "Access log lines lost because writing them failed.",
          facts.access_log_lost);
@@ -383,6 +413,7 @@ std::string renderPrometheus(Cores cores, const ProcessFacts& facts) {
                   &ServiceSum::upstream);
   renderTcp(cores, out);
   renderCounters(cores, out);
+  renderLimits(cores, out);
   single(out, "remora_metric_series", "gauge", "Series of requests and TCP connections held, summed over the cores.",
          sums.series);
   single(out, "remora_metric_series_overflow_total", "counter",

@@ -54,6 +54,7 @@ enum class Outcome : uint16_t {
   kHedged,          // a second attempt beside the first; rule: the route; argument: its endpoint's index
   kHedgeWon,        // and it answered first; argument: its endpoint's index
   kPanicked,        // too few endpoints are well, so all are tried; argument: how many are
+  kRateLimitAsked,  // a rate_limit_service was asked; rule: the route; argument: a LimitAnswer
   kCount,
 };
 

@@ -14,6 +14,7 @@
 #include "proxy/relay.h"
 #include "proxy/reply.h"
 #include "proxy/retry.h"
+#include "proxy/shared_limit.h"
 #include "proxy/tunnel.h"
 
 namespace remora::proxy {
@@ -45,6 +46,7 @@ loop::Task<void> proxyExchange(Core& core, Exchange& exchange) {
   co_await exchange.checkRequest();
   co_await exchange.chooseRoute();
   co_await heedRateLimit(exchange);
+  if (exchange.plan.route().shared_limit) co_await heedSharedLimit(exchange);
   if (exchange.plan.action != Plan::Action::kForward) {
     co_await answerHere(exchange);
     co_return loop::done;

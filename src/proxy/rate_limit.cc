@@ -36,7 +36,8 @@ Result<void> heedRateLimit(Exchange& exchange) {
 }
 
 std::vector<std::pair<std::string_view, std::string>> rateLimitFields(const Exchange& exchange) {
-  const model::RateLimit& limit = *exchange.plan.route().rate_limit;
+  const model::Route& route = exchange.plan.route();
+  const model::RateLimit& limit = route.shared_limit ? route.shared_limit->rate : *route.rate_limit;
   const int64_t wait = secondsUp(exchange.rate_limit_wait);
   return {{"Retry-After", std::to_string(wait)},
           {"RateLimit-Policy", fmt::format("\"route\";q={};w={}", limit.requests, secondsUp(limit.per))},
