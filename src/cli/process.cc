@@ -212,8 +212,10 @@ void Process::followClusters(const model::Config& config) {
       return;
     }
   }
+  endpoint_files_.follow(config);
   std::map<std::string, std::unique_ptr<upstream::ClusterResolver>> kept;
-  for (const model::Cluster& cluster : config.clusters) {
+  for (const model::Cluster& configured : config.clusters) {
+    const model::Cluster cluster = endpoint_files_.withEndpoints(configured);
     if (const auto known = resolvers_.find(cluster.name); known != resolvers_.end()) {
       known->second->update(cluster);
       kept.emplace(cluster.name, std::move(known->second));
@@ -229,6 +231,16 @@ void Process::followClusters(const model::Config& config) {
     kept.emplace(cluster.name, std::move(resolver));
   }
   resolvers_ = std::move(kept);
+}
+
+// Without a new Snapshot: the cores get another set of endpoints, and what runs at those that are gone ends there.
+void Process::onEndpointsChange(const std::string& file) {
+  if (!snapshot_) return;
+  for (const model::Cluster& cluster : snapshot_->config.clusters) {
+    const auto resolver = resolvers_.find(cluster.name);
+    if (cluster.endpoints_file != file || resolver == resolvers_.end()) continue;
+    resolver->second->update(endpoint_files_.withEndpoints(cluster));
+  }
 }
 
 void Process::onSignal(int signal) {
@@ -351,16 +363,24 @@ observe::ProcessFacts Process::facts() const {
   for (const tls::CertificateFacts& certificate : certificates_.certificates()) {
     facts.certificates.push_back({certificate.file, certificate.subject, certificate.not_after});
   }
+  for (const control::EndpointFileFacts& file : endpoint_files_.facts()) {
+    facts.endpoint_files.push_back({file.file, file.last_error.empty(), file.failures});
+  }
   readUsage(facts);
   return facts;
 }
 
 std::string Process::resolverFacts(const std::string& cluster) const {
   const auto found = resolvers_.find(cluster);
-  if (found == resolvers_.end()) return {};
+  if (found == resolvers_.end() || !snapshot_) return {};
   std::string text;
+  for (const model::Cluster& each : snapshot_->config.clusters) {
+    if (each.name == cluster) text += endpoint_files_.factsText(each);
+  }
   for (const upstream::NameFacts& name : found->second->facts()) {
-    text += fmt::format("dns {}: {} address(es), ttl {} s, {} failure(s){}{}\n", name.name, name.addresses.size(),
+    const bool is_srv = name.name.starts_with("srv://");
+    text += fmt::format("dns {}: {} {}, ttl {} s, {} failure(s){}{}\n", name.name,
+                        is_srv ? name.services.size() : name.addresses.size(), is_srv ? "record(s)" : "address(es)",
                         name.ttl.count(), name.failures, name.last_error.empty() ? "" : ", ", name.last_error);
   }
   return text;

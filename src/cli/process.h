@@ -13,6 +13,7 @@
 #include "cli/certificate_watch.h"
 #include "cli/core_thread.h"
 #include "cli/signals.h"
+#include "control/endpoint_files.h"
 #include "control/yaml_config.h"
 #include "net/dns.h"
 #include "net/file_watch.h"
@@ -59,6 +60,7 @@ class Process final : public admin::Process, loop::TaskOwner, loop::Runnable {
   void followClusters(const model::Config& config);
   bool startCores(uint32_t count);
   bool startAdmin(const model::Config& config);
+  void onEndpointsChange(const std::string& file);
   void settleNames();
   void watchFiles(const model::Config& config);
   void onFileChange();
@@ -95,6 +97,7 @@ class Process final : public admin::Process, loop::TaskOwner, loop::Runnable {
   std::unique_ptr<proxy::Listeners> listeners_;  // on the first core's loop
   std::unique_ptr<net::Resolver> dns_;
   std::map<std::string, std::unique_ptr<upstream::ClusterResolver>> resolvers_;
+  control::EndpointFiles endpoint_files_{loop_, log_, [this](const std::string& file) { onEndpointsChange(file); }};
   std::unique_ptr<net::FileWatch> watch_;
   bool changed_early_ = false;  // a file changed before the first configuration served
   std::unique_ptr<admin::Server> admin_;

@@ -46,23 +46,12 @@ constexpr Form kDrain[] = {object(kDrainSpec)};
 
 // ---- services
 
-constexpr Form kWeight[] = {integer(1, 128)};
-constexpr Form kPriority[] = {integer(0, 127)};
-constexpr Form kAddressText[] = {text("an address such as 10.0.0.1:8080, orders.internal:8080 or unix:/path"),
-                                 integer(1, 65535)};
 constexpr Form kEndpointItem[] = {kAddressText[0], kAddressText[1], object(kEndpointSpec)};
-constexpr Form kEndpoints[] = {listOf(kEndpointItem), kAddressText[0], kAddressText[1]};
+constexpr Form kEndpoints[] = {listOf(kEndpointItem), kAddressText[0], kAddressText[1], object(kEndpointsFileSpec)};
 constexpr std::string_view kBalanceWords[] = {"round_robin", "least_request", "random",
                                               "peak_ewma",   "ring_hash",     "maglev"};
 constexpr Form kBalance[] = {word(kBalanceWords)};
 constexpr Form kIdleConnections[] = {integer(0, 65535)};
-
-constexpr KeySpec kEndpointKeys[] = {
-    {"address", kAddressText, "", "where to connect to"},
-    {"weight", kWeight, "1", "share of the requests within its priority and zone"},
-    {"priority", kPriority, "0", "lower is preferred; a higher one is used only while DNS gives nothing for the lower"},
-    {"zone", kText, "\"\"", "where it runs; shown in /clusters"},
-};
 
 constexpr KeySpec kServiceTimeoutsKeys[] = {
     {"connect", kTime, "5s", "to connect to an endpoint"},
@@ -91,7 +80,7 @@ constexpr Form kOutlier[] = {{Kind::kBool}, object(kOutlierSpec)};
 constexpr Form kRetryBudget[] = {object(kRetryBudgetSpec)};
 
 constexpr KeySpec kServiceKeys[] = {
-    {"endpoints", kEndpoints, "", "where the service runs; names are resolved and kept fresh"},
+    {"endpoints", kEndpoints, "", "where the service runs; names are resolved and kept fresh, a file is watched"},
     {"balance", kBalance, "least_request", "how an endpoint is chosen"},
     {"hash_by", kHashKeys, "", "of what ring_hash and maglev take the hash: the first that a request has"},
     {"slow_start", kTimeOrZero, "0s", "in which an endpoint that joins comes to its share; 0: at once"},
@@ -343,9 +332,6 @@ const ObjectSpec kHeaderChangesSpec{"header_changes", "`request_headers` and `re
 constexpr std::string_view kServiceRequired[] = {"endpoints"};
 const ObjectSpec kServiceSpec{"service", "One service. An address, or a list of them, is enough.", kServiceKeys,
                               kServiceRequired};
-constexpr std::string_view kEndpointRequired[] = {"address"};
-const ObjectSpec kEndpointSpec{"endpoint", "One place where a service runs. Its address alone is enough.",
-                               kEndpointKeys, kEndpointRequired};
 const ObjectSpec kServiceTimeoutsSpec{"service_timeouts", "`timeouts` of a service.", kServiceTimeoutsKeys};
 const ObjectSpec kServiceLimitsSpec{"service_limits", "`limits` of a service.", kServiceLimitsKeys};
 const ObjectSpec kLimitsSpec{"limits", "Bounds on what a client controls.", kLimitsKeys};
@@ -365,7 +351,7 @@ std::span<const ObjectSpec* const> allObjects() {
       &kRouteSpec,         &kMatchSpec,       &kPathMatchSpec,
       &kValueMatchSpec,    &kSplitSpec,       &kRedirectSpec,
       &kAnswerSpec,        &kRewriteSpec,     &kHeaderChangesSpec,
-      &kServiceSpec,       &kEndpointSpec,    &kServiceTimeoutsSpec,
+      &kServiceSpec,       &kEndpointSpec,    &kEndpointsFileSpec, &kServiceTimeoutsSpec,
       &kServiceLimitsSpec, &kHashKeySpec,     &kOutlierSpec,
       &kRetryBudgetSpec,   &kRetrySpec,       &kRateLimitSpec,
       &kTlsClientSpec,     &kLimitsSpec,      &kTimeoutsSpec,

@@ -83,6 +83,7 @@ extern const ObjectSpec kRewriteSpec;
 extern const ObjectSpec kHeaderChangesSpec;
 extern const ObjectSpec kServiceSpec;
 extern const ObjectSpec kEndpointSpec;
+extern const ObjectSpec kEndpointsFileSpec;
 extern const ObjectSpec kServiceTimeoutsSpec;
 extern const ObjectSpec kServiceLimitsSpec;
 extern const ObjectSpec kHashKeySpec;

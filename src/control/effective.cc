@@ -5,6 +5,7 @@
 
 #include "base/ascii.h"
 #include "control/config_keys.h"
+#include "control/effective_endpoints.h"
 #include "control/effective_resilience.h"
 #include "control/effective_transport.h"
 #include "control/route_order.h"
@@ -313,16 +314,7 @@ void EffectiveWriter::writeServices() {
   out_.open("services");
   for (const model::Cluster& cluster : config_.clusters) {
     out_.open(cluster.name);
-    out_.open("endpoints");
-    for (const model::Endpoint& endpoint : cluster.endpoints) {
-      out_.beginItem();
-      out_.text("address", model::toText(endpoint.address));
-      out_.number("weight", endpoint.weight);
-      out_.number("priority", endpoint.priority);
-      out_.entry("zone", yamlQuoted(endpoint.zone));
-      out_.endItem();
-    }
-    out_.close();
+    writeEndpoints(out_, cluster);
     writeResilience(out_, cluster);
     out_.open("timeouts");
     time("connect", cluster.pool.connect);

@@ -4,6 +4,7 @@
 
 #include "base/ascii.h"
 #include "control/addresses.h"
+#include "control/endpoints_reader.h"
 #include "control/http2_reader.h"
 #include "control/resilience_reader.h"
 #include "control/suggest.h"
@@ -19,43 +20,6 @@ std::optional<Misspelt> refuseServiceName(std::string_view name) {
   if (isHostName(name) && name.size() <= kLongest) return std::nullopt;
   return Misspelt{"the service name " + quoted(name) + " can't be a host name",
                   "letters, digits, '-', '_' and '.', at most " + std::to_string(kLongest)};
-}
-
-std::optional<model::Endpoint> readEndpoint(ConfigReader& reader, const Place& place, std::span<const Form> forms) {
-  if (!place.isMap()) return readAddress(reader, place, forms);
-  Fields fields(reader, place, kEndpointSpec);
-  const std::optional<Place> at = fields.find("address");
-  if (!at) return std::nullopt;
-  std::optional<model::Endpoint> endpoint = readAddress(reader, *at, fields.forms("address"));
-  // A wrong address must not hide what else is wrong.
-  model::Endpoint rest = endpoint.value_or(model::Endpoint());
-  fields.read("weight", rest.weight);
-  fields.read("priority", rest.priority);
-  fields.read("zone", rest.zone);
-  if (!endpoint) return std::nullopt;
-  rest.origin = reader.origin(place);
-  return rest;
-}
-
-void readEndpoints(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::Cluster& cluster) {
-  const Form* list = nullptr;
-  for (const Form& form : forms) {
-    if (form.kind == Form::Kind::kList) list = &form;
-  }
-  std::vector<std::string> seen;
-  for (const Place& item : reader.items(place, forms)) {
-    std::optional<model::Endpoint> endpoint = readEndpoint(reader, item, list->items);
-    if (!endpoint) continue;
-    seen.push_back(model::toText(endpoint->address));
-    cluster.endpoints.push_back(std::move(*endpoint));
-  }
-  std::vector<std::string> sorted = seen;
-  std::ranges::sort(sorted);
-  if (const auto twice = std::ranges::adjacent_find(sorted); twice != sorted.end()) {
-    const size_t last = static_cast<size_t>(std::find(seen.rbegin(), seen.rend(), *twice).base() - seen.begin()) - 1;
-    reader.errorAt(cluster.endpoints[last].origin, "endpoint " + quoted(*twice) + " is given twice",
-                   "each address once", "give it a weight instead");
-  }
 }
 
 void readOptions(ConfigReader& reader, Fields& service, model::Cluster& cluster) {

@@ -8,6 +8,7 @@
 
 #include "base/deadline.h"
 #include "model/hash_key.h"
+#include "model/labels.h"
 #include "model/listener.h"
 #include "model/origin.h"
 #include "model/tls.h"
@@ -20,6 +21,7 @@ struct Endpoint {
   uint32_t weight = 1;    // 1..128 shares within its locality
   uint32_t priority = 0;  // lower is preferred
   std::string zone;
+  Labels labels;
 
   bool operator==(const Endpoint&) const = default;
 };
@@ -69,7 +71,8 @@ struct PoolOptions {
 struct Cluster {
   Origin origin;
   std::string name;
-  std::vector<Endpoint> endpoints;  // addresses of kind kDns are resolved and kept fresh
+  std::vector<Endpoint> endpoints;  // addresses of kind kDns and kSrv are resolved and kept fresh
+  std::string endpoints_file;       // holds them instead, and is read again when it changes; empty: none
   Balance balance = Balance::kLeastRequest;
   std::vector<HashKey> hash_by;  // the first that a request has
   Milliseconds slow_start{0};    // in which an endpoint that joins comes to its share

@@ -34,6 +34,12 @@ struct ProcessFacts {
     int64_t not_after = 0;  // seconds since 1970
   };
   std::vector<Certificate> certificates;  // that are served or shown
+  struct EndpointFile {
+    std::string file;
+    bool is_good = true;  // what it says now serves
+    uint64_t failures = 0;
+  };
+  std::vector<EndpointFile> endpoint_files;
 };
 
 inline constexpr std::string_view kPrometheusContentType = "text/plain; version=0.0.4; charset=utf-8";

@@ -1,5 +1,6 @@
-// Who is in a cluster, now: turns its configured endpoints, addresses and DNS names, into EndpointSets, and keeps the
-// names fresh by their TTL. One a cluster, owned by whoever publishes endpoints; belongs to the control thread's loop.
+// Who is in a cluster, now: turns its configured endpoints, addresses, DNS names and SRV names, into EndpointSets, and
+// keeps the names fresh by their TTL. The hosts that SRV records name are names as any other; new records serve once
+// each of their hosts has been answered or has failed, and never if none of them has an address. One a cluster, owned by whoever publishes endpoints; belongs to the control thread's loop.
 // Addresses once learned are kept for as long as DNS fails: a DNS that is down must not take healthy services with
 // it. It never looks at health and never touches a core.
 #pragma once
@@ -36,7 +37,8 @@ inline constexpr double kRefreshJitter = 0.1;
 
 // What is known of one name, for /clusters.
 struct NameFacts {
-  std::string name;
+  std::string name;                            // of SRV records "srv://name"
+  std::vector<net::SrvRecord> services;        // that serve
   std::vector<net::Peer> addresses;            // of the last good answer, without ports
   std::optional<int64_t> answered_wall_nanos;  // when that came, since 1970; nothing before the first
   std::chrono::seconds ttl{0};                 // as the answer said
@@ -74,9 +76,14 @@ class ClusterResolver {
   struct Name;
 
   void adopt(const model::Cluster& cluster);
+  void keepWanted();
+  void promote();
+  bool areSettled(const std::vector<net::SrvRecord>& records) const;
   void startNames();
   void publishIfChanged();
   EndpointSet collect();
+  void addNamed(EndpointSet& set, const Endpoint& like, const std::string& host, uint16_t port) const;
+  void addServices(EndpointSet& set, const model::Endpoint& configured) const;
   void keepHealth(EndpointSet& set);
   std::shared_ptr<const HashRing> ringOf(const EndpointSet& set) const;
   loop::Task<void> keepFresh(Name& name);
