@@ -51,12 +51,14 @@ std::string stateOf(const ClusterFacts& facts) {
 
 std::string endpointTable(const std::vector<EndpointFacts>& endpoints) {
   TextTable table(
-      {"ADDRESS", "WEIGHT", "PRIORITY", "ACTIVE", "IDLE", "REQUESTS", "FAILURES", "CLOSES IDLE AFTER", "NAME", "ZONE"});
+      {"ADDRESS", "WEIGHT", "PRIORITY", "ACTIVE", "IDLE", "REQUESTS", "FAILURES", "CLOSES IDLE AFTER", "NAME", "ZONE",
+       "LABELS", "FROM"});
   for (const EndpointFacts& each : endpoints) {
     table.add({each.address, std::to_string(each.weight), std::to_string(each.priority), std::to_string(each.active),
                std::to_string(each.idle), std::to_string(each.requests), std::to_string(each.failures),
                each.learned_idle.count() ? measuredText(each.learned_idle) : "-", each.name.empty() ? "-" : each.name,
-               each.zone.empty() ? "-" : each.zone});
+               each.zone.empty() ? "-" : each.zone, each.labels.empty() ? "-" : model::toText(each.labels),
+               each.source.empty() ? "-" : each.source});
   }
   return table.print("  ");
 }
@@ -74,10 +76,18 @@ std::string printText(const std::vector<ServiceRow>& rows, const std::string& si
   return text;
 }
 
+Json jsonOf(const model::Labels& labels) {
+  Json json = Json::object();
+  for (const auto& [name, value] : labels) json[name] = value;
+  return json;
+}
+
 Json jsonOf(const EndpointFacts& facts) {
   return {{"address", facts.address},
           {"name", facts.name},
           {"zone", facts.zone},
+          {"labels", jsonOf(facts.labels)},
+          {"from", facts.source},
           {"weight", facts.weight},
           {"priority", facts.priority},
           {"active", facts.active},

@@ -77,6 +77,9 @@ std::string wordsOf(const TrailEntry& entry, const TrailNames& names) {
     case Outcome::kRateLimited:
       return entry.argument ? "more than the rate_limit allows; only told of, since it is a shadow"
                             : "more than the rate_limit allows";
+    case Outcome::kSubset:
+      return entry.argument ? "among the " + counted(entry.argument, "endpoint") + " with the labels of the route"
+                            : "no endpoint has the labels of the route: any is taken, as its fallback says";
     case Outcome::kEndpointChosen:
     case Outcome::kCount:
       break;

@@ -45,6 +45,7 @@ enum class Reason : uint8_t {
   kNoRoute,
   kNoService,
   kNoEndpoint,
+  kNoSubset,
   kDnsFailed,
   kConnectRefused,
   kConnectTimeout,

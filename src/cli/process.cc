@@ -137,6 +137,10 @@ void Process::settleNames() {
 }
 
 bool Process::prepare(model::Config config, Prepared& prepared, std::vector<std::string>& problems) {
+  if (const char* zone = std::getenv("REMORA_ZONE"); zone && config.zone.empty()) config.zone = zone;
+  if (config.zone.empty() && std::ranges::any_of(config.clusters, &model::Cluster::zone_aware)) {
+    log_.warn("endpoints", "zone_aware has no effect: neither 'zone' nor the variable REMORA_ZONE says where this is");
+  }
   auto compiled = snapshot::compile(std::move(config), generation_ + 1, rules_,
                                     {.ticket_keys = &ticket_keys_, .rate_limiters = &rate_limiters_});
   if (!compiled) {
@@ -226,7 +230,8 @@ void Process::followClusters(const model::Config& config) {
           for (const auto& thread : threads_) {
             thread->loop().mailbox().post([&core = thread->core(), name, set] { core.adoptEndpoints(name, set); });
           }
-        });
+        },
+        std::random_device()(), subset_seed_);
     resolver->start();
     kept.emplace(cluster.name, std::move(resolver));
   }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -99,6 +100,7 @@ class Process final : public admin::Process, loop::TaskOwner, loop::Runnable {
   std::map<std::string, std::unique_ptr<upstream::ClusterResolver>> resolvers_;
   control::EndpointFiles endpoint_files_{loop_, log_, [this](const std::string& file) { onEndpointsChange(file); }};
   std::unique_ptr<net::FileWatch> watch_;
+  const uint64_t subset_seed_ = (uint64_t{std::random_device()()} << 32) | std::random_device()();
   bool changed_early_ = false;  // a file changed before the first configuration served
   std::unique_ptr<admin::Server> admin_;
   std::unique_ptr<Signals> signals_;

@@ -60,6 +60,7 @@ inline constexpr Form kAddressText[] = {text("an address such as 10.0.0.1:8080, 
                                         integer(1, 65535)};
 inline constexpr Form kLabelValue[] = {{.kind = Kind::kScalar, .hint = "the value of a label"}};
 inline constexpr Form kLabels[] = {mapOf("names of labels", kLabelValue)};
+inline constexpr Form kDestination[] = {text("the name of a service"), object(kDestinationSpec)};
 inline constexpr Form kPathText[] = {text("a path such as /v2")};
 inline constexpr Form kRegexText[] = {text("a regular expression (RE2)")};
 inline constexpr Form kHostText[] = {text("a host name")};

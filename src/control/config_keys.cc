@@ -51,6 +51,7 @@ constexpr Form kEndpoints[] = {listOf(kEndpointItem), kAddressText[0], kAddressT
 constexpr std::string_view kBalanceWords[] = {"round_robin", "least_request", "random",
                                               "peak_ewma",   "ring_hash",     "maglev"};
 constexpr Form kBalance[] = {word(kBalanceWords)};
+constexpr Form kSubsetSize[] = {integer(0, 10'000)};
 constexpr Form kIdleConnections[] = {integer(0, 65535)};
 
 constexpr KeySpec kServiceTimeoutsKeys[] = {
@@ -81,6 +82,9 @@ constexpr Form kRetryBudget[] = {object(kRetryBudgetSpec)};
 
 constexpr KeySpec kServiceKeys[] = {
     {"endpoints", kEndpoints, "", "where the service runs; names are resolved and kept fresh, a file is watched"},
+    {"subset_size", kSubsetSize, "0",
+     "so many endpoints of each priority are used, others in each process, to bound its connections; 0: all"},
+    {"zone_aware", kBool, "false", "endpoints in the process's own `zone` are preferred; others get what is missing"},
     {"balance", kBalance, "least_request", "how an endpoint is chosen"},
     {"hash_by", kHashKeys, "", "of what ring_hash and maglev take the hash: the first that a request has"},
     {"slow_start", kTimeOrZero, "0s", "in which an endpoint that joins comes to its share; 0: at once"},
@@ -135,7 +139,7 @@ constexpr KeySpec kMatchKeys[] = {
 
 constexpr Form kSplitWeight[] = {integer(0, 1'000'000)};
 constexpr KeySpec kSplitKeys[] = {
-    {"to", kServiceName, "", "a service"},
+    {"to", kDestination, "", "a service, or those of its endpoints with some labels"},
     {"weight", kSplitWeight, "1", "its share of the sum of the weights"},
 };
 
@@ -186,7 +190,7 @@ constexpr Form kRetry[] = {integer(0, 10), object(kRetrySpec)};
 constexpr KeySpec kRouteKeys[] = {
     {"name", kText, "", "metric label and log field; \"routes[3]\" when absent"},
     {"match", kMatch, "", "which requests; all when absent"},
-    {"to", kServiceName, "", "forward to this service"},
+    {"to", kDestination, "", "forward to this service, or to those of its endpoints with some labels"},
     {"split", kSplit, "", "forward to several services by weight"},
     {"redirect", kRedirect, "", "send the client elsewhere"},
     {"answer", kAnswer, "", "answer at once; a bare status is enough"},
@@ -302,6 +306,7 @@ constexpr KeySpec kFileKeys[] = {
     {"limits", kLimits, "", "bounds on what clients control, for all listeners"},
     {"timeouts", kTimeouts, "", "bounds on waiting for clients, for all listeners"},
     {"drain", kDrain, "", "how the process ends"},
+    {"zone", kText, "\"\"", "where this process runs, for services that are `zone_aware`; the variable REMORA_ZONE when absent"},
     {"cores", kCores, "0", "event loops; 0: the CPU quota rounded up, at most 2 without a quota"},
     {"telemetry", kTelemetry, "", "what is recorded and where it goes"},
     {"admin", kAdmin, "false", "pages for people and machines: /ready, /metrics, /recent, /explain"},
@@ -350,7 +355,7 @@ std::span<const ObjectSpec* const> allObjects() {
       &kHttp2Spec,         &kTcpSpec,         &kTcpMatchSpec,
       &kRouteSpec,         &kMatchSpec,       &kPathMatchSpec,
       &kValueMatchSpec,    &kSplitSpec,       &kRedirectSpec,
-      &kAnswerSpec,        &kRewriteSpec,     &kHeaderChangesSpec,
+      &kAnswerSpec,        &kRewriteSpec,     &kHeaderChangesSpec, &kDestinationSpec,
       &kServiceSpec,       &kEndpointSpec,    &kEndpointsFileSpec, &kServiceTimeoutsSpec,
       &kServiceLimitsSpec, &kHashKeySpec,     &kOutlierSpec,
       &kRetryBudgetSpec,   &kRetrySpec,       &kRateLimitSpec,

@@ -76,6 +76,7 @@ extern const ObjectSpec kRouteSpec;
 extern const ObjectSpec kMatchSpec;
 extern const ObjectSpec kPathMatchSpec;
 extern const ObjectSpec kValueMatchSpec;
+extern const ObjectSpec kDestinationSpec;
 extern const ObjectSpec kSplitSpec;
 extern const ObjectSpec kRedirectSpec;
 extern const ObjectSpec kAnswerSpec;

@@ -114,6 +114,7 @@ std::string EffectiveWriter::write() {
   time("grace", config_.drain.grace);
   out_.close();
   out_.number("cores", config_.cores);
+  out_.entry("zone", yamlQuoted(config_.zone));
   writeTelemetry();
   writeAdmin();
   return out_.take();
@@ -258,10 +259,10 @@ void EffectiveWriter::writeAction(const model::Route& route) {
     return out_.close();
   }
   const auto& clusters = std::get<model::Forward>(route.action).clusters;
-  if (clusters.size() == 1 && clusters[0].weight == 1) return out_.text("to", clusters[0].cluster);
+  if (clusters.size() == 1 && clusters[0].weight == 1) return out_.entry("to", destinationYaml(clusters[0]));
   out_.open("split");
   for (const model::WeightedCluster& cluster : clusters) {
-    out_.item("{ to: " + yamlQuoted(cluster.cluster) + ", weight: " + std::to_string(cluster.weight) + " }");
+    out_.item("{ to: " + destinationYaml(cluster) + ", weight: " + std::to_string(cluster.weight) + " }");
   }
   out_.close();
 }

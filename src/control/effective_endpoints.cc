@@ -1,6 +1,18 @@
 #include "control/effective_endpoints.h"
 
 namespace remora::control {
+namespace {
+
+// "{ version: "v2" }"
+std::string labelsYaml(const model::Labels& labels) {
+  std::string text;
+  for (const auto& [name, value] : labels) {
+    text += (text.empty() ? "{ " : ", ") + yamlScalar(name) + ": " + yamlQuoted(value);
+  }
+  return text + " }";
+}
+
+}  // namespace
 
 void writeEndpoints(YamlWriter& out, const model::Cluster& cluster) {
   out.open("endpoints");
@@ -16,14 +28,14 @@ void writeEndpoints(YamlWriter& out, const model::Cluster& cluster) {
     out.endItem();
   }
   out.close();
+  out.number("subset_size", cluster.subset_size);
+  out.flag("zone_aware", cluster.zone_aware);
 }
 
-std::string labelsYaml(const model::Labels& labels) {
-  std::string text;
-  for (const auto& [name, value] : labels) {
-    text += (text.empty() ? "{ " : ", ") + yamlScalar(name) + ": " + yamlQuoted(value);
-  }
-  return text + " }";
+std::string destinationYaml(const model::WeightedCluster& destination) {
+  if (destination.subset.labels.empty()) return yamlScalar(destination.cluster);
+  return "{ service: " + yamlQuoted(destination.cluster) + ", labels: " + labelsYaml(destination.subset.labels) +
+         ", fallback: " + (destination.subset.falls_back ? "any" : "none") + " }";
 }
 
 }  // namespace remora::control

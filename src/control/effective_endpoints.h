@@ -3,11 +3,12 @@
 
 #include "control/yaml_writer.h"
 #include "model/cluster.h"
+#include "model/routes.h"
 
 namespace remora::control {
 
 void writeEndpoints(YamlWriter& out, const model::Cluster& cluster);
-// "{ version: "v2" }"
-std::string labelsYaml(const model::Labels& labels);
+// The value of `to`.
+std::string destinationYaml(const model::WeightedCluster& destination);
 
 }  // namespace remora::control

@@ -27,7 +27,19 @@ constexpr KeySpec kEndpointsFileKeys[] = {
 };
 constexpr std::string_view kEndpointsFileRequired[] = {"file"};
 
+constexpr std::string_view kFallbackWords[] = {"none", "any"};
+constexpr Form kFallback[] = {word(kFallbackWords)};
+constexpr KeySpec kDestinationKeys[] = {
+    {"service", kServiceName, "", "a service"},
+    {"labels", kLabels, "", "only its endpoints with all of these"},
+    {"fallback", kFallback, "none", "when no endpoint has them: none: 503 `no_matching_endpoint`; any: every endpoint is taken"},
+};
+constexpr std::string_view kDestinationRequired[] = {"service"};
+
 }  // namespace
+
+const ObjectSpec kDestinationSpec{"destination", "Where a route leads. The name of a service is enough.",
+                                  kDestinationKeys, kDestinationRequired};
 
 const ObjectSpec kEndpointSpec{
     "endpoint", "One place where a service runs. Its address alone is enough.", kEndpointKeys, {}, kEndpointChoices};

@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "base/ascii.h"
+#include "control/destination_reader.h"
 #include "control/header_changes_reader.h"
 #include "control/match_reader.h"
 #include "control/path_pattern.h"
 #include "control/resilience_reader.h"
-#include "control/service_reader.h"
 #include "control/suggest.h"
 
 namespace remora::control {
@@ -81,7 +81,7 @@ void RouteReader::readTo() {
   const std::optional<Place> place = fields_.find("to");
   if (!place) return;
   model::WeightedCluster cluster{.cluster = {}, .weight = 1, .origin = reader_.origin(*place)};
-  readServiceName(reader_, *place, fields_.forms("to"), services_, cluster.cluster);
+  readDestination(reader_, *place, fields_.forms("to"), services_, cluster);
   out_.route.action = model::Forward{{std::move(cluster)}};
 }
 
@@ -94,7 +94,7 @@ void RouteReader::readSplit(const Place& place) {
     if (!fields.isOpen()) continue;
     model::WeightedCluster cluster{.cluster = {}, .weight = 1, .origin = reader_.origin(item)};
     if (const auto at = fields.find("to"))
-      readServiceName(reader_, *at, fields.forms("to"), services_, cluster.cluster);
+      readDestination(reader_, *at, fields.forms("to"), services_, cluster);
     fields.read("weight", cluster.weight);
     sum += cluster.weight;
     forward.clusters.push_back(std::move(cluster));

@@ -22,8 +22,27 @@ std::optional<Misspelt> refuseServiceName(std::string_view name) {
                   "letters, digits, '-', '_' and '.', at most " + std::to_string(kLongest)};
 }
 
+// Which of its endpoints a process uses.
+void readSelection(ConfigReader& reader, Fields& service, model::Cluster& cluster) {
+  service.read("subset_size", cluster.subset_size);
+  service.read("zone_aware", cluster.zone_aware);
+  if (!cluster.zone_aware || cluster.subset_size == 0) return;
+  reader.error(*service.find("zone_aware"),
+               "'zone_aware' and 'subset_size' exclude each other: a subset by chance may have none of the own zone",
+               "one of them");
+}
+
+// After the balancing.
+void refuseZoneByHash(ConfigReader& reader, Fields& service, const model::Cluster& cluster) {
+  const bool is_by_hash = cluster.balance == model::Balance::kRingHash || cluster.balance == model::Balance::kMaglev;
+  if (!cluster.zone_aware || !is_by_hash) return;
+  reader.error(*service.find("zone_aware"), "'zone_aware' has no effect: the hash alone decides where a request goes",
+               "another 'balance' such as least_request");
+}
+
 void readOptions(ConfigReader& reader, Fields& service, model::Cluster& cluster) {
   readResilience(reader, service, cluster);
+  refuseZoneByHash(reader, service, cluster);
   if (const auto at = service.find("timeouts")) {
     Fields fields(reader, *at, kServiceTimeoutsSpec);
     if (fields.isOpen()) {
@@ -92,6 +111,7 @@ model::Cluster readService(ConfigReader& reader, const Place& place) {
   Fields fields(reader, place, kServiceSpec);
   if (!fields.isOpen()) return cluster;
   if (const auto list = fields.find("endpoints")) readEndpoints(reader, *list, fields.forms("endpoints"), cluster);
+  readSelection(reader, fields, cluster);
   readOptions(reader, fields, cluster);
   readTransport(reader, fields, cluster);
   return cluster;

@@ -52,6 +52,7 @@ model::Config FileReader::read() {
   if (const auto at = fields_.find("timeouts")) readTimeouts(reader_, *at, defaults_.timeouts);
   if (const auto at = fields_.find("drain")) readDrain(reader_, *at, config_.drain);
   fields_.read("cores", config_.cores);
+  fields_.read("zone", config_.zone);
   if (const auto at = fields_.find("telemetry")) readTelemetry(reader_, *at, field_names_, config_.telemetry);
   // Before the listeners, whose routes name them.
   if (const auto at = fields_.find("services")) {

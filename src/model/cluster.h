@@ -73,6 +73,8 @@ struct Cluster {
   std::string name;
   std::vector<Endpoint> endpoints;  // addresses of kind kDns and kSrv are resolved and kept fresh
   std::string endpoints_file;       // holds them instead, and is read again when it changes; empty: none
+  uint32_t subset_size = 0;         // so many of a priority are used, by chance in each process; 0: all
+  bool zone_aware = false;          // those of the own zone are preferred
   Balance balance = Balance::kLeastRequest;
   std::vector<HashKey> hash_by;  // the first that a request has
   Milliseconds slow_start{0};    // in which an endpoint that joins comes to its share

@@ -10,7 +10,7 @@ std::string_view nameOf(Outcome outcome) {
       "answered", "endpoint_chosen", "connected",      "reused",           "sent",           "attempt_failed",
       "replayed", "responded",       "upgraded",       "refused",          "failed",         "completed",
       "dropped",  "chain_chosen",    "status_retried", "backed_off",       "retry_denied",   "ejected",
-      "returned", "rate_limited",    "pending"};
+      "returned", "rate_limited",    "pending",   "subset"};
   const auto index = static_cast<size_t>(outcome);
   return index < kNames.size() ? kNames[index] : "unknown";
 }

@@ -47,6 +47,7 @@ enum class Outcome : uint16_t {
   kReturned,        // an ejected endpoint is well again; argument: its index in the set
   kRateLimited,     // rule: the route; argument: 1 when it is only told of (shadow)
   kPending,         // waited until one of the service's limits.requests ended; argument: milliseconds
+  kSubset,          // rule: the route; argument: endpoints with its labels; 0: none, any is taken (fallback)
   kCount,
 };
 

@@ -132,6 +132,8 @@ class Attempts {
         record_(exchange.record),
         cluster_(exchange.snapshot->cluster(exchange.plan.cluster)) {
     if (exchange.plan.route().retry) retry_ = &*exchange.plan.route().retry;
+    const model::Subset& subset = exchange.plan.choice.route->forward->clusters[exchange.plan.member].subset;
+    if (!subset.labels.empty()) subset_ = &subset;
   }
 
   // How it goes on after an attempt.
@@ -149,6 +151,7 @@ class Attempts {
 
  private:
   Freshness firstFreshness();
+  void noteSubset();
   Next nextByDefault(const Failure& failure);
   Next nextByRetry(const Tried& tried);
   Next deny(observe::RetryDenial denial);
@@ -161,6 +164,7 @@ class Attempts {
   const model::Retry* retry_ = &kNoRetry;  // of the route, which the exchange's snapshot holds
   Freshness freshness_ = Freshness::kAny;
   std::optional<uint64_t> hash_;
+  const model::Subset* subset_ = nullptr;  // of the route's destination, if it asks for labels
   uint32_t retries_ = 0;  // by the route's retry
 };
 
@@ -182,9 +186,17 @@ void Attempts::begin() {
 
 Result<void> Attempts::choose() {
   Ref<upstream::EndpointState>& endpoint = exchange_.endpoint;
-  endpoint = cluster_->choose(core_.ids(), endpoint.get(), hash_);
+  endpoint = cluster_->choose(core_.ids(), endpoint.get(), hash_, subset_);
+  if (subset_ && record_.attempts == 0 && endpoint) noteSubset();
+  if (!endpoint && subset_ && !cluster_->endpoints().empty()) return fail(Reason::kNoSubset, Reached::kNo);
   if (!endpoint) return fail(cluster_->hasDnsFailed() ? Reason::kDnsFailed : Reason::kNoEndpoint, Reached::kNo);
   return {};
+}
+
+void Attempts::noteSubset() {
+  const bool falls_back = !model::hasAll(exchange_.endpoint->endpoint.labels, subset_->labels);
+  const size_t count = falls_back ? 0 : std::min<size_t>(cluster_->countOf(subset_), UINT16_MAX);
+  record_.decide(Outcome::kSubset, exchange_.plan.choice.route->rule, static_cast<uint16_t>(count), core_.now());
 }
 
 Freshness Attempts::beginAttempt() {
@@ -226,7 +238,7 @@ Attempts::Next Attempts::nextByDefault(const Failure& failure) {
   const bool never_arrived = failure.reached == Reached::kNo;
   Next next;
   if (isConnectFailure(failure.reason)) {
-    if (!never_arrived || !mayTryAnother(failure, record_.attempts, *cluster_)) return {};
+    if (!never_arrived || !mayTryAnother(failure, record_.attempts, cluster_->countOf(subset_))) return {};
     next.kind = Next::Kind::kOtherEndpoint;
   } else {
     const bool ended = failure.reason == Reason::kUpstreamClosed || failure.reason == Reason::kUpstreamReset;
@@ -304,8 +316,8 @@ bool takePermit(Core& core, Exchange& exchange, upstream::ClusterState& cluster)
 
 }  // namespace
 
-bool mayTryAnother(const Failure& failure, uint8_t attempts, const upstream::ClusterState& cluster) {
-  return isConnectFailure(failure.reason) && attempts < kAttemptsMost && attempts < cluster.endpoints().size();
+bool mayTryAnother(const Failure& failure, uint8_t attempts, size_t endpoints) {
+  return isConnectFailure(failure.reason) && attempts < kAttemptsMost && attempts < endpoints;
 }
 
 loop::Task<void> tryUpstreams(Core& core, Exchange& exchange) {

@@ -6,6 +6,8 @@
 
 #include "base/ascii.h"
 #include "base/check.h"
+#include "upstream/endpoint_ring.h"
+#include "upstream/random_subset.h"
 
 namespace remora::upstream {
 namespace {
@@ -63,8 +65,8 @@ struct ClusterResolver::Name {
 };
 
 ClusterResolver::ClusterResolver(loop::Loop& loop, net::Resolver& resolver, const model::Cluster& cluster,
-                                 OnChange on_change, uint32_t seed)
-    : loop_(loop), resolver_(resolver), on_change_(std::move(on_change)), random_(seed) {
+                                 OnChange on_change, uint32_t seed, uint64_t subset_seed)
+    : loop_(loop), resolver_(resolver), on_change_(std::move(on_change)), random_(seed), subset_seed_(subset_seed) {
   adopt(cluster);
 }
 
@@ -86,6 +88,7 @@ void ClusterResolver::update(const model::Cluster& cluster) {
 void ClusterResolver::adopt(const model::Cluster& cluster) {
   endpoints_ = cluster.endpoints;
   balance_ = cluster.balance;
+  subset_size_ = cluster.subset_size;
   keepWanted();
 }
 
@@ -211,9 +214,12 @@ EndpointSet ClusterResolver::collect() {
       set.endpoints.push_back(at(endpointOf(configured), *address));
     }
   }
+  keepRandomSubset(set.endpoints, subset_size_, subset_seed_);
   set.shared = shared_;
   keepHealth(set);
-  set.ring = ringOf(set);
+  std::vector<const Endpoint*> members;
+  for (const Endpoint& endpoint : set.endpoints) members.push_back(&endpoint);
+  set.ring = ringOf(balance_, members);
   return set;
 }
 
@@ -249,18 +255,6 @@ void ClusterResolver::keepHealth(EndpointSet& set) {
     kept.insert_or_assign(endpoint.text, endpoint.health);
   }
   health_ = std::move(kept);
-}
-
-std::shared_ptr<const HashRing> ClusterResolver::ringOf(const EndpointSet& set) const {
-  if (balance_ != model::Balance::kRingHash && balance_ != model::Balance::kMaglev) return nullptr;
-  uint32_t preferred = UINT32_MAX;
-  for (const Endpoint& endpoint : set.endpoints) preferred = std::min(preferred, endpoint.priority);
-  std::vector<HashRing::Member> members;
-  for (const Endpoint& endpoint : set.endpoints) {
-    members.push_back({endpoint.text, endpoint.priority == preferred ? endpoint.weight : 0});
-  }
-  const bool is_ring = balance_ == model::Balance::kRingHash;
-  return HashRing::make(is_ring ? HashRing::Kind::kRing : HashRing::Kind::kMaglev, members);
 }
 
 bool ClusterResolver::isSettled() const {

@@ -51,9 +51,10 @@ class ClusterResolver {
   // Gets every new set, in rising versions, on the loop's thread. It may not destroy or update() the resolver.
   using OnChange = std::function<void(EndpointSetPtr)>;
 
-  // `resolver` outlives this. Nothing happens before start(). `seed` is of the jitter.
+  // `resolver` outlives this. Nothing happens before start(). `seed` is of the jitter,
+  // `subset_seed` of what the process uses of a service with subset_size: the same for its whole life.
   ClusterResolver(loop::Loop& loop, net::Resolver& resolver, const model::Cluster& cluster, OnChange on_change,
-                  uint32_t seed = std::random_device{}());
+                  uint32_t seed = std::random_device{}(), uint64_t subset_seed = 0);
   // Withdraws open questions.
   ~ClusterResolver();
   ClusterResolver(const ClusterResolver&) = delete;
@@ -85,7 +86,6 @@ class ClusterResolver {
   void addNamed(EndpointSet& set, const Endpoint& like, const std::string& host, uint16_t port) const;
   void addServices(EndpointSet& set, const model::Endpoint& configured) const;
   void keepHealth(EndpointSet& set);
-  std::shared_ptr<const HashRing> ringOf(const EndpointSet& set) const;
   loop::Task<void> keepFresh(Name& name);
   Duration noteOutcome(Name& name, const net::DnsOutcome& outcome);
   double draw() { return std::uniform_real_distribution<double>(0, 1)(random_); }
@@ -94,6 +94,8 @@ class ClusterResolver {
   net::Resolver& resolver_;
   OnChange on_change_;
   std::minstd_rand random_;
+  const uint64_t subset_seed_;
+  uint32_t subset_size_ = 0;
   std::vector<model::Endpoint> endpoints_;
   std::map<std::string, std::unique_ptr<Name>> names_;             // each asked for once, whatever the number of ports
   std::map<std::string, std::shared_ptr<EndpointHealth>> health_;  // by the address's text

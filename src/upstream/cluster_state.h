@@ -3,7 +3,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/ref.h"
@@ -14,6 +17,7 @@
 #include "upstream/endpoint_set.h"
 #include "upstream/endpoint_state.h"
 #include "upstream/shared_state.h"
+#include "upstream/subset_state.h"
 
 namespace remora::upstream {
 
@@ -22,13 +26,17 @@ class ClusterState : public RefCounted<ClusterState> {
   ClusterState(loop::Loop& loop, observe::CoreMetrics& metrics) : loop_(loop), metrics_(metrics) {}
 
   // New settings and new endpoints; endpoints that stay keep their connections.
-  void configure(const model::Cluster& cluster, std::shared_ptr<const tls::ClientContext> tls = nullptr);
+  // `own_zone`: where the process runs, for those that are zone_aware.
+  void configure(const model::Cluster& cluster, std::shared_ptr<const tls::ClientContext> tls = nullptr,
+                 std::string_view own_zone = {});
   void adopt(EndpointSetPtr set);
 
   // Never one that is `but_not`, unless there is no other; null when there is none at all. `hash`: of the request's
-  // key.
+  // key. With a `subset`, which outlives the Snapshot that it is of or the next configure(), only of that.
   Ref<EndpointState> choose(observe::IdSource& random, const EndpointState* but_not = nullptr,
-                            std::optional<uint64_t> hash = {});
+                            std::optional<uint64_t> hash = {}, const model::Subset* subset = nullptr);
+  // How many have its labels; all of them without a subset.
+  size_t countOf(const model::Subset* subset);
   // How an attempt at it ended, and after how long.
   ClusterShared::Change note(EndpointState& endpoint, Verdict verdict, Duration took, observe::IdSource& random);
   ClusterShared& shared() { return *shared_; }
@@ -50,7 +58,11 @@ class ClusterState : public RefCounted<ClusterState> {
 
  private:
   void refresh();
-  EndpointState* dueProbe();
+  Balancer::Options balancing() const;
+  SubsetState& stateOf(const model::Subset& subset);
+  void forgetSubsets();
+  Ref<EndpointState> pick(Balancer& balancer, std::span<const Ref<EndpointState>> endpoints, const Balancer::Pick& how);
+  EndpointState* dueProbe(std::span<const Ref<EndpointState>> endpoints);
 
   loop::Loop& loop_;
   observe::CoreMetrics& metrics_;
@@ -61,6 +73,9 @@ class ClusterState : public RefCounted<ClusterState> {
   std::vector<EndpointHealth*> health_;  // of endpoints_
   std::shared_ptr<ClusterShared> shared_ = std::make_shared<ClusterShared>();
   Balancer balancer_;
+  std::string own_zone_;
+  std::vector<std::unique_ptr<SubsetState>> subsets_;                         // one for each choice of labels
+  std::unordered_map<const model::Subset*, SubsetState*> subset_of_;         // those of routes, found once
   uint64_t seen_version_ = 0;  // of shared_
   size_t ejected_ = 0;
 };
