@@ -50,9 +50,8 @@ std::string stateOf(const ClusterFacts& facts) {
 }
 
 std::string endpointTable(const std::vector<EndpointFacts>& endpoints) {
-  TextTable table(
-      {"ADDRESS", "WEIGHT", "PRIORITY", "ACTIVE", "IDLE", "REQUESTS", "FAILURES", "CLOSES IDLE AFTER", "NAME", "ZONE",
-       "LABELS", "FROM"});
+  TextTable table({"ADDRESS", "WEIGHT", "PRIORITY", "ACTIVE", "IDLE", "REQUESTS", "FAILURES", "CLOSES IDLE AFTER",
+                   "NAME", "ZONE", "LABELS", "FROM"});
   for (const EndpointFacts& each : endpoints) {
     table.add({each.address, std::to_string(each.weight), std::to_string(each.priority), std::to_string(each.active),
                std::to_string(each.idle), std::to_string(each.requests), std::to_string(each.failures),

@@ -55,8 +55,8 @@ struct Explanation {
     std::string balance;
     std::string labels;  // that the route asks for: "version=v2"; empty: none
     std::vector<std::string> endpoints;
-    bool is_live = false;  // the endpoints are those of a running process
-    std::string problem;   // why it would fail; empty when nothing is known against it
+    bool is_live = false;       // the endpoints are those of a running process
+    std::string problem;        // why it would fail; empty when nothing is known against it
     bool lacks_labels = false;  // that is why
   };
   struct Setting {

@@ -226,7 +226,8 @@ void Process::followClusters(const model::Config& config) {
       continue;
     }
     auto resolver = std::make_unique<upstream::ClusterResolver>(
-        loop_, *dns_, cluster, [this, name = cluster.name](upstream::EndpointSetPtr set) {
+        loop_, *dns_, cluster,
+        [this, name = cluster.name](upstream::EndpointSetPtr set) {
           for (const auto& thread : threads_) {
             thread->loop().mailbox().post([&core = thread->core(), name, set] { core.adoptEndpoints(name, set); });
           }

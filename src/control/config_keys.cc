@@ -306,7 +306,8 @@ constexpr KeySpec kFileKeys[] = {
     {"limits", kLimits, "", "bounds on what clients control, for all listeners"},
     {"timeouts", kTimeouts, "", "bounds on waiting for clients, for all listeners"},
     {"drain", kDrain, "", "how the process ends"},
-    {"zone", kText, "\"\"", "where this process runs, for services that are `zone_aware`; the variable REMORA_ZONE when absent"},
+    {"zone", kText, "\"\"",
+     "where this process runs, for services that are `zone_aware`; the variable REMORA_ZONE when absent"},
     {"cores", kCores, "0", "event loops; 0: the CPU quota rounded up, at most 2 without a quota"},
     {"telemetry", kTelemetry, "", "what is recorded and where it goes"},
     {"admin", kAdmin, "false", "pages for people and machines: /ready, /metrics, /recent, /explain"},
@@ -350,18 +351,16 @@ const ObjectSpec kAdminSpec{"admin", "The admin pages. An address alone is enoug
 
 std::span<const ObjectSpec* const> allObjects() {
   static constexpr const ObjectSpec* kAll[] = {
-      &kFileSpec,          &kInboundSpec,     &kOutboundSpec,
-      &kTlsServerSpec,     &kCertificateSpec, &kPeerNamesSpec,
-      &kHttp2Spec,         &kTcpSpec,         &kTcpMatchSpec,
-      &kRouteSpec,         &kMatchSpec,       &kPathMatchSpec,
-      &kValueMatchSpec,    &kSplitSpec,       &kRedirectSpec,
-      &kAnswerSpec,        &kRewriteSpec,     &kHeaderChangesSpec, &kDestinationSpec,
-      &kServiceSpec,       &kEndpointSpec,    &kEndpointsFileSpec, &kServiceTimeoutsSpec,
-      &kServiceLimitsSpec, &kHashKeySpec,     &kOutlierSpec,
-      &kRetryBudgetSpec,   &kRetrySpec,       &kRateLimitSpec,
-      &kTlsClientSpec,     &kLimitsSpec,      &kTimeoutsSpec,
-      &kDrainSpec,         &kTelemetrySpec,   &kAccessLogSpec,
-      &kLogSpec,           &kAdminSpec,
+      &kFileSpec,        &kInboundSpec,       &kOutboundSpec,        &kTlsServerSpec,
+      &kCertificateSpec, &kPeerNamesSpec,     &kHttp2Spec,           &kTcpSpec,
+      &kTcpMatchSpec,    &kRouteSpec,         &kMatchSpec,           &kPathMatchSpec,
+      &kValueMatchSpec,  &kSplitSpec,         &kRedirectSpec,        &kAnswerSpec,
+      &kRewriteSpec,     &kHeaderChangesSpec, &kDestinationSpec,     &kServiceSpec,
+      &kEndpointSpec,    &kEndpointsFileSpec, &kServiceTimeoutsSpec, &kServiceLimitsSpec,
+      &kHashKeySpec,     &kOutlierSpec,       &kRetryBudgetSpec,     &kRetrySpec,
+      &kRateLimitSpec,   &kTlsClientSpec,     &kLimitsSpec,          &kTimeoutsSpec,
+      &kDrainSpec,       &kTelemetrySpec,     &kAccessLogSpec,       &kLogSpec,
+      &kAdminSpec,
   };
   return kAll;
 }

@@ -15,7 +15,8 @@ constexpr KeySpec kEndpointKeys[] = {
     {"address", kAddressText, "", "where to connect to"},
     {"srv", kSrvName, "", "an SRV name instead: its records give addresses, ports, priorities and weights"},
     {"weight", kWeight, "1", "share of the requests within its priority and zone; of `srv` the records say it"},
-    {"priority", kPriority, "0", "lower is preferred; the next gets what the lower can't take; of `srv` added to that of the records"},
+    {"priority", kPriority, "0",
+     "lower is preferred; the next gets what the lower can't take; of `srv` added to that of the records"},
     {"zone", kText, "\"\"", "where it runs; see `zone_aware` of the service"},
     {"labels", kLabels, "", "what routes choose it by"},
 };
@@ -32,7 +33,8 @@ constexpr Form kFallback[] = {word(kFallbackWords)};
 constexpr KeySpec kDestinationKeys[] = {
     {"service", kServiceName, "", "a service"},
     {"labels", kLabels, "", "only its endpoints with all of these"},
-    {"fallback", kFallback, "none", "when no endpoint has them: none: 503 `no_matching_endpoint`; any: every endpoint is taken"},
+    {"fallback", kFallback, "none",
+     "when no endpoint has them: none: 503 `no_matching_endpoint`; any: every endpoint is taken"},
 };
 constexpr std::string_view kDestinationRequired[] = {"service"};
 

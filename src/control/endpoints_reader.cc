@@ -82,8 +82,8 @@ LoadedEndpoints load(std::string_view text, const std::string& file) {
   if (!tree.root || tree.root->kind == YamlNode::Kind::kNull) return refused(file, is_empty);
   if (tree.root->kind == YamlNode::Kind::kList && tree.root->items.empty()) return {};
   if (tree.root->kind == YamlNode::Kind::kList && tree.root->items.size() > kMostEndpoints) {
-    return refused(file, {std::to_string(tree.root->items.size()) + " endpoints",
-                          "at most " + std::to_string(kMostEndpoints)});
+    return refused(
+        file, {std::to_string(tree.root->items.size()) + " endpoints", "at most " + std::to_string(kMostEndpoints)});
   }
   const std::span<const Form> list = kServiceSpec.find("endpoints")->forms.first(1);
   ConfigReader reader(file, folderOf(file));

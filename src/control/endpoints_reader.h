@@ -15,7 +15,7 @@ namespace remora::control {
 
 // Each is state on every core, and every change of the file looks at all of them.
 inline constexpr size_t kMostEndpoints = 10'000;
-inline constexpr size_t kMostLabels = 16;      // of one endpoint, or of a choice
+inline constexpr size_t kMostLabels = 16;     // of one endpoint, or of a choice
 inline constexpr size_t kLongestLabel = 128;  // of a label's name, and of its value
 
 // `endpoints` of a service: a list, one address, or {file: path}.

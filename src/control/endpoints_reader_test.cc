@@ -63,7 +63,8 @@ TEST(EndpointsReader, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(errorsOf("- 10.0.0.1"), HasSubstr("e.yaml:1:3: [0]: '10.0.0.1' has no port"));
   EXPECT_THAT(errorsOf("- { weight: 2 }"), HasSubstr("address"));
   EXPECT_THAT(errorsOf("- { address: 80, srv: a.test }"), HasSubstr("srv"));
-  EXPECT_THAT(errorsOf("- { srv: a.test, weight: 3 }"), HasSubstr("'weight' has no effect: SRV records have their own"));
+  EXPECT_THAT(errorsOf("- { srv: a.test, weight: 3 }"),
+              HasSubstr("'weight' has no effect: SRV records have their own"));
   EXPECT_THAT(errorsOf("- { srv: 'a b' }"), HasSubstr("'a b' is not an SRV name"));
   EXPECT_THAT(errorsOf("- { address: 80, labels: { version: 'a b' } }"), HasSubstr("can't be the value of a label"));
   EXPECT_THAT(errorsOf("[1.1.1.1:1, 1.1.1.1:1]"), HasSubstr("is given twice"));
@@ -75,7 +76,8 @@ TEST(EndpointsReader, SaysWhatIsWrongAndWhere) {
 TEST(EndpointsReader, HasBounds) {
   std::string many;
   for (size_t i = 0; i <= kMostEndpoints; ++i) {
-    many += "- 10." + std::to_string(i / 62500) + "." + std::to_string(i / 250 % 250) + "." + std::to_string(i % 250) + ":80\n";
+    many += "- 10." + std::to_string(i / 62500) + "." + std::to_string(i / 250 % 250) + "." + std::to_string(i % 250) +
+            ":80\n";
   }
   EXPECT_THAT(errorsOf(many), HasSubstr("10001 endpoints; expected at most 10000"));
   many.resize(many.rfind("- "));

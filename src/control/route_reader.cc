@@ -93,8 +93,7 @@ void RouteReader::readSplit(const Place& place) {
     Fields fields(reader_, item, kSplitSpec);
     if (!fields.isOpen()) continue;
     model::WeightedCluster cluster{.cluster = {}, .weight = 1, .origin = reader_.origin(item)};
-    if (const auto at = fields.find("to"))
-      readDestination(reader_, *at, fields.forms("to"), services_, cluster);
+    if (const auto at = fields.find("to")) readDestination(reader_, *at, fields.forms("to"), services_, cluster);
     fields.read("weight", cluster.weight);
     sum += cluster.weight;
     forward.clusters.push_back(std::move(cluster));

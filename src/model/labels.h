@@ -17,7 +17,7 @@ bool hasAll(const Labels& labels, const Labels& wanted);
 
 // The endpoints of a service that a route may use.
 struct Subset {
-  Labels labels;           // all of them; empty: every endpoint
+  Labels labels;            // all of them; empty: every endpoint
   bool falls_back = false;  // to every endpoint, when none has them
 
   bool operator==(const Subset&) const = default;

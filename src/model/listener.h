@@ -23,7 +23,8 @@ struct SocketAddress {
   bool operator==(const SocketAddress&) const = default;
 };
 
-std::string toText(const SocketAddress& address);  // "127.0.0.1:80", "[::1]:80", "unix:/run/app.sock", "dns:name:80", "srv://name"
+std::string toText(
+    const SocketAddress& address);  // "127.0.0.1:80", "[::1]:80", "unix:/run/app.sock", "dns:name:80", "srv://name"
 
 enum class Direction : uint8_t { kInbound, kOutbound };
 

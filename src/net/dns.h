@@ -53,8 +53,7 @@ class Resolver {
 // that withdraws the question.
 class DnsWait final : public loop::Wait {
  public:
-  DnsWait(Resolver& resolver, loop::Loop& loop, std::string name, DnsOutcome& outcome,
-          DnsAsk ask = DnsAsk::kAddresses);
+  DnsWait(Resolver& resolver, loop::Loop& loop, std::string name, DnsOutcome& outcome, DnsAsk ask = DnsAsk::kAddresses);
   ~DnsWait();
 
   const std::string& name() const { return name_; }

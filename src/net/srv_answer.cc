@@ -103,8 +103,8 @@ std::expected<SrvAnswer, std::string> parseSrvAnswer(std::span<const uint8_t> me
   }
   if (reader.isBroken()) return malformed;
   if (answer.records.empty()) {
-    return std::unexpected(std::string(
-        ttl ? "its SRV records name no host: the service isn't offered there" : "the name exists but has no SRV record"));
+    return std::unexpected(std::string(ttl ? "its SRV records name no host: the service isn't offered there"
+                                           : "the name exists but has no SRV record"));
   }
   std::ranges::sort(answer.records);
   answer.records.erase(std::unique(answer.records.begin(), answer.records.end()), answer.records.end());

@@ -53,8 +53,8 @@ TEST(SrvAnswer, GivesRecordsSortedAndOnceWithTheSmallestTtl) {
 }
 
 TEST(SrvAnswer, LeavesOutWhatIsNoHost) {
-  const auto answer = parse(message({srv(0, 0, 80, "."), srv(0, 0, 0, "a.test"), srv(0, 0, 80, "a b.test"),
-                                     srv(0, 0, 80, "good.test", 0x80000001)}));
+  const auto answer = parse(message(
+      {srv(0, 0, 80, "."), srv(0, 0, 0, "a.test"), srv(0, 0, 80, "a b.test"), srv(0, 0, 80, "good.test", 0x80000001)}));
   ASSERT_TRUE(answer) << answer.error();
   ASSERT_EQ(answer->records.size(), 1u);
   EXPECT_EQ(answer->records[0].target, "good.test");

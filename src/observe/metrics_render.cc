@@ -310,13 +310,15 @@ void renderHistogram(const Sums& sums, Output out, std::string_view name, std::s
 
 void renderEndpointFiles(const ProcessFacts& facts, Output out) {
   if (facts.endpoint_files.empty()) return;
-  head(out, "remora_endpoint_file_good", "gauge", "1 while the file's endpoints serve; 0: it is refused, those before stay.");
+  head(out, "remora_endpoint_file_good", "gauge",
+       "1 while the file's endpoints serve; 0: it is refused, those before stay.");
   for (const auto& each : facts.endpoint_files) {
     fmt::format_to(out, "remora_endpoint_file_good{{file=\"{}\"}} {}\n", escapeLabel(each.file), each.is_good ? 1 : 0);
   }
   head(out, "remora_endpoint_file_failures_total", "counter", "Readings of a file of endpoints that were refused.");
   for (const auto& each : facts.endpoint_files) {
-    fmt::format_to(out, "remora_endpoint_file_failures_total{{file=\"{}\"}} {}\n", escapeLabel(each.file), each.failures);
+    fmt::format_to(out, "remora_endpoint_file_failures_total{{file=\"{}\"}} {}\n", escapeLabel(each.file),
+                   each.failures);
   }
 }
 

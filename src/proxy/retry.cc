@@ -165,7 +165,7 @@ class Attempts {
   Freshness freshness_ = Freshness::kAny;
   std::optional<uint64_t> hash_;
   const model::Subset* subset_ = nullptr;  // of the route's destination, if it asks for labels
-  uint32_t retries_ = 0;  // by the route's retry
+  uint32_t retries_ = 0;                   // by the route's retry
 };
 
 // A body that couldn't be sent again gets a fresh connection, where the idle race can't happen.

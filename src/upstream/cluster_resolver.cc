@@ -154,7 +154,8 @@ Duration ClusterResolver::noteOutcome(Name& name, const net::DnsOutcome& outcome
     const Duration kept = std::max<Duration>(std::min(outcome->ttl, most), kLeastRefresh);
     return kept + scaled(kept, kRefreshJitter * draw());
   }
-  facts.last_error = outcome ? name.is_srv ? "the answer has no SRV record" : "the answer has no address" : outcome.error();
+  facts.last_error =
+      outcome ? name.is_srv ? "the answer has no SRV record" : "the answer has no address" : outcome.error();
   // Between half of and the whole of 2, 4, 8, 16, 30 seconds: never under kLeastBackoff.
   Duration upper = 2 * kLeastBackoff;
   for (uint32_t i = 0; i < facts.failures && upper < kMostBackoff; ++i) upper *= 2;

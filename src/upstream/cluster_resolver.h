@@ -1,8 +1,9 @@
 // Who is in a cluster, now: turns its configured endpoints, addresses, DNS names and SRV names, into EndpointSets, and
 // keeps the names fresh by their TTL. The hosts that SRV records name are names as any other; new records serve once
-// each of their hosts has been answered or has failed, and never if none of them has an address. One a cluster, owned by whoever publishes endpoints; belongs to the control thread's loop.
-// Addresses once learned are kept for as long as DNS fails: a DNS that is down must not take healthy services with
-// it. It never looks at health and never touches a core.
+// each of their hosts has been answered or has failed, and never if none of them has an address. One a cluster, owned
+// by whoever publishes endpoints; belongs to the control thread's loop. Addresses once learned are kept for as long as
+// DNS fails: a DNS that is down must not take healthy services with it. It never looks at health and never touches a
+// core.
 #pragma once
 
 #include <cstdint>

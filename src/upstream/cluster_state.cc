@@ -82,11 +82,10 @@ SubsetState& ClusterState::stateOf(const model::Subset& subset) {
   SubsetState*& found = subset_of_[&subset];
   if (!found) {
     const auto same = std::ranges::find_if(subsets_, [&](const auto& each) { return each->labels == subset.labels; });
-    found = same != subsets_.end() ? same->get()
-                                   : subsets_
-                                         .emplace_back(std::make_unique<SubsetState>(subset.labels, endpoints_,
-                                                                                     options_.balance))
-                                         .get();
+    found =
+        same != subsets_.end()
+            ? same->get()
+            : subsets_.emplace_back(std::make_unique<SubsetState>(subset.labels, endpoints_, options_.balance)).get();
   }
   if (found->seen_version != seen_version_) {
     found->seen_version = seen_version_;

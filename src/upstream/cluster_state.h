@@ -74,9 +74,9 @@ class ClusterState : public RefCounted<ClusterState> {
   std::shared_ptr<ClusterShared> shared_ = std::make_shared<ClusterShared>();
   Balancer balancer_;
   std::string own_zone_;
-  std::vector<std::unique_ptr<SubsetState>> subsets_;                         // one for each choice of labels
-  std::unordered_map<const model::Subset*, SubsetState*> subset_of_;         // those of routes, found once
-  uint64_t seen_version_ = 0;  // of shared_
+  std::vector<std::unique_ptr<SubsetState>> subsets_;                 // one for each choice of labels
+  std::unordered_map<const model::Subset*, SubsetState*> subset_of_;  // those of routes, found once
+  uint64_t seen_version_ = 0;                                         // of shared_
   size_t ejected_ = 0;
 };
 

@@ -9,8 +9,8 @@
 
 namespace remora::upstream {
 
-// Keeps the `most` endpoints of each priority that rank highest by a hash of `seed` and address (rendezvous hashing): one
-// that comes or goes changes at most one other. In their order; `most` 0 keeps all.
+// Keeps the `most` endpoints of each priority that rank highest by a hash of `seed` and address (rendezvous hashing):
+// one that comes or goes changes at most one other. In their order; `most` 0 keeps all.
 void keepRandomSubset(std::vector<Endpoint>& endpoints, uint32_t most, uint64_t seed);
 
 }  // namespace remora::upstream

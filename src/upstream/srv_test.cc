@@ -27,8 +27,7 @@ class SrvTest : public ::testing::Test {
     model::Cluster cluster;
     cluster.name = "orders";
     cluster.endpoints.push_back(std::move(endpoint));
-    cluster_.emplace(
-        loop_.loop(), dns_, cluster, [this](const EndpointSetPtr& set) { latest_ = set; }, 7);
+    cluster_.emplace(loop_.loop(), dns_, cluster, [this](const EndpointSetPtr& set) { latest_ = set; }, 7);
     cluster_->start();
   }
   std::string latest() const {
