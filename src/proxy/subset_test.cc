@@ -10,6 +10,7 @@ namespace {
 
 using namespace test;
 using observe::Outcome;
+using Way = ScriptedConnector::Way;
 
 model::Config configWith(model::Subset subset) {
   model::Config config = basicConfig();
