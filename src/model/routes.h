@@ -2,9 +2,11 @@
 // front end sorts, the way the Gateway API does; the compiler and the route table keep the order they are given.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -125,6 +127,12 @@ struct Retry {
     kGrpcResourceExhausted = 1 << 10,
     kGrpcUnavailable = 1 << 11,
   };
+  // Their names for users, in the order of the bits.
+  static constexpr std::array<std::string_view, 12> kConditions{
+      "connect-failure", "refused-stream",     "reset",
+      "timeout",         "gateway-error",      "5xx",
+      "retriable-4xx",   "cancelled",          "deadline-exceeded",
+      "internal",        "resource-exhausted", "unavailable"};
   uint32_t attempts = 2;  // after the first
   uint32_t on = kConnectFailure | kRefusedStream;
   std::vector<uint16_t> statuses;
