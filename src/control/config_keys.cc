@@ -321,6 +321,7 @@ constexpr Form kInbound[] = {listOf(kInboundItem)};
 constexpr Form kOutbound[] = {listOf(kOutboundItem)};
 constexpr Form kLimitServiceItem[] = {object(kLimitServiceSpec)};
 constexpr Form kLimitServices[] = {mapOf("names of services that count", kLimitServiceItem)};
+constexpr Form kOverload[] = {object(kOverloadSpec)};
 constexpr Form kCores[] = {integer(0, 1024)};
 constexpr Form kTelemetry[] = {object(kTelemetrySpec)};
 
@@ -332,6 +333,7 @@ constexpr KeySpec kFileKeys[] = {
     {"limits", kLimits, "", "bounds on what clients control, for all listeners"},
     {"timeouts", kTimeouts, "", "bounds on waiting for clients, for all listeners"},
     {"drain", kDrain, "", "how the process ends"},
+    {"overload", kOverload, "", "what remora does when it has more to do than it can hold"},
     {"cores", kCores, "0", "event loops; 0: the CPU quota rounded up, at most 2 without a quota"},
     {"telemetry", kTelemetry, "", "what is recorded and where it goes"},
     {"admin", kAdmin, "false", "pages for people and machines: /ready, /metrics, /recent, /explain"},
@@ -378,20 +380,20 @@ const ObjectSpec kAdminSpec{"admin", "The admin pages. An address alone is enoug
 
 std::span<const ObjectSpec* const> allObjects() {
   static constexpr const ObjectSpec* kAll[] = {
-      &kFileSpec,          &kInboundSpec,     &kOutboundSpec,
-      &kTlsServerSpec,     &kCertificateSpec, &kPeerNamesSpec,
-      &kHttp2Spec,         &kTcpSpec,         &kTcpMatchSpec,
-      &kRouteSpec,         &kMatchSpec,       &kPathMatchSpec,
-      &kValueMatchSpec,    &kSplitSpec,       &kRedirectSpec,
-      &kAnswerSpec,        &kRewriteSpec,     &kHeaderChangesSpec,
-      &kServiceSpec,       &kEndpointSpec,    &kServiceTimeoutsSpec,
-      &kServiceLimitsSpec, &kHashKeySpec,     &kStickySpec,
-      &kFaultSpec,         &kMirrorSpec,      &kHedgeSpec, &kHealthCheckSpec,
-      &kOutlierSpec,       &kRetryBudgetSpec, &kRetrySpec,
-      &kRateLimitSpec,     &kTlsClientSpec,   &kLimitsSpec,
-      &kLimitServiceSpec,
-      &kTimeoutsSpec,      &kDrainSpec,       &kTelemetrySpec,
-      &kAccessLogSpec,     &kLogSpec,         &kAdminSpec,
+      &kFileSpec,          &kInboundSpec,      &kOutboundSpec,
+      &kTlsServerSpec,     &kCertificateSpec,  &kPeerNamesSpec,
+      &kHttp2Spec,         &kTcpSpec,          &kTcpMatchSpec,
+      &kRouteSpec,         &kMatchSpec,        &kPathMatchSpec,
+      &kValueMatchSpec,    &kSplitSpec,        &kRedirectSpec,
+      &kAnswerSpec,        &kRewriteSpec,      &kHeaderChangesSpec,
+      &kServiceSpec,       &kEndpointSpec,     &kServiceTimeoutsSpec,
+      &kServiceLimitsSpec, &kHashKeySpec,      &kStickySpec,
+      &kFaultSpec,         &kMirrorSpec,       &kHedgeSpec,
+      &kHealthCheckSpec,   &kOutlierSpec,      &kRetryBudgetSpec,
+      &kRetrySpec,         &kRateLimitSpec,    &kTlsClientSpec,
+      &kLimitsSpec,        &kLimitServiceSpec, &kTimeoutsSpec,
+      &kDrainSpec,         &kOverloadSpec,     &kTelemetrySpec,
+      &kAccessLogSpec,     &kLogSpec,          &kAdminSpec,
   };
   return kAll;
 }

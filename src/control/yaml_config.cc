@@ -14,6 +14,7 @@
 #include "control/limit_service_reader.h"
 #include "control/listener_builder.h"
 #include "control/listener_reader.h"
+#include "control/overload_config.h"
 #include "control/service_reader.h"
 #include "control/telemetry_reader.h"
 #include "control/yaml_tree.h"
@@ -57,6 +58,7 @@ model::Config FileReader::read() {
   if (const auto at = fields_.find("limits")) readLimits(reader_, *at, defaults_.limits);
   if (const auto at = fields_.find("timeouts")) readTimeouts(reader_, *at, defaults_.timeouts);
   if (const auto at = fields_.find("drain")) readDrain(reader_, *at, config_.drain);
+  if (const auto at = fields_.find("overload")) readOverload(reader_, *at, config_.overload);
   fields_.read("cores", config_.cores);
   if (const auto at = fields_.find("telemetry")) readTelemetry(reader_, *at, field_names_, config_.telemetry);
   // Before the listeners, whose routes name them.

@@ -6,12 +6,14 @@ namespace remora::observe {
 
 std::string_view nameOf(Outcome outcome) {
   static constexpr std::array<std::string_view, static_cast<size_t>(Outcome::kCount)> kNames = {
-      "received", "host_matched",    "route_matched",  "no_route_matched", "cluster_chosen", "redirected",
-      "answered", "endpoint_chosen", "connected",      "reused",           "sent",           "attempt_failed",
-      "replayed", "responded",       "upgraded",       "refused",          "failed",         "completed",
-      "dropped",  "chain_chosen",    "status_retried", "backed_off",       "retry_denied",   "ejected",
-      "returned", "rate_limited",    "pending",        "fault_delayed",    "fault_aborted",  "stuck",
-      "mirrored", "hedged",          "hedge_won",      "panicked",         "rate_limit_asked"};
+      "received",       "host_matched",   "route_matched",   "no_route_matched", "cluster_chosen",
+      "redirected",     "answered",       "endpoint_chosen", "connected",        "reused",
+      "sent",           "attempt_failed", "replayed",        "responded",        "upgraded",
+      "refused",        "failed",         "completed",       "dropped",          "chain_chosen",
+      "status_retried", "backed_off",     "retry_denied",    "ejected",          "returned",
+      "rate_limited",   "pending",        "fault_delayed",   "fault_aborted",    "stuck",
+      "mirrored",       "hedged",         "hedge_won",       "panicked",         "rate_limit_asked",
+      "overloaded"};
   const auto index = static_cast<size_t>(outcome);
   return index < kNames.size() ? kNames[index] : "unknown";
 }
