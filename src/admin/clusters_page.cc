@@ -95,12 +95,13 @@ std::string failureLines(const ServiceRow& row) {
 
 std::string endpointTable(const ServiceRow& row) {
   TextTable table({"ADDRESS", "WEIGHT", "PRIORITY", "ACTIVE", "IDLE", "REQUESTS", "FAILURES", "HEALTH",
-                   "CLOSES IDLE AFTER", "NAME", "ZONE"});
+                   "CLOSES IDLE AFTER", "NAME", "ZONE", "LABELS", "FROM"});
   for (const EndpointFacts& each : row.facts.endpoints) {
     table.add({each.address, std::to_string(each.weight), std::to_string(each.priority), std::to_string(each.active),
                std::to_string(each.idle), std::to_string(each.requests), std::to_string(each.failures),
                std::string(healthWord(row, each)), each.learned_idle.count() ? measuredText(each.learned_idle) : "-",
-               each.name.empty() ? "-" : each.name, each.zone.empty() ? "-" : each.zone});
+               each.name.empty() ? "-" : each.name, each.zone.empty() ? "-" : each.zone,
+               each.labels.empty() ? "-" : model::toText(each.labels), each.source.empty() ? "-" : each.source});
   }
   return table.print("  ");
 }
@@ -118,6 +119,12 @@ std::string printText(const std::vector<ServiceRow>& rows, const std::string& si
   return text;
 }
 
+Json jsonOf(const model::Labels& labels) {
+  Json json = Json::object();
+  for (const auto& [name, value] : labels) json[name] = value;
+  return json;
+}
+
 Json jsonOf(const ServiceRow& row, const EndpointFacts& facts) {
   const upstream::EndpointCheckFacts* const checks = checksOf(row, facts.address);
   return {{"address", facts.address},
@@ -125,6 +132,8 @@ Json jsonOf(const ServiceRow& row, const EndpointFacts& facts) {
           {"last_check_failure", checks ? checks->last_failure : std::string()},
           {"name", facts.name},
           {"zone", facts.zone},
+          {"labels", jsonOf(facts.labels)},
+          {"from", facts.source},
           {"weight", facts.weight},
           {"priority", facts.priority},
           {"active", facts.active},

@@ -9,6 +9,8 @@ EndpointFacts factsOf(const upstream::EndpointState& state) {
   return {.address = state.endpoint.text,
           .name = state.endpoint.name,
           .zone = state.endpoint.zone,
+          .labels = state.endpoint.labels,
+          .source = state.endpoint.source,
           .weight = state.endpoint.weight,
           .priority = state.endpoint.priority,
           .active = state.active,

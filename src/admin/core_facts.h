@@ -15,6 +15,8 @@ struct EndpointFacts {
   std::string address;
   std::string name;  // of DNS, when it came from there
   std::string zone;
+  model::Labels labels;
+  std::string source;  // where it was written, and the record that led to it
   uint32_t weight = 1;
   uint32_t priority = 0;
   uint64_t active = 0;    // exchanges under way

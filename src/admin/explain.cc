@@ -252,6 +252,7 @@ void Explainer::describeForward(const proxy::Plan& plan) {
   if (any_works) return;
   const Explanation::Service& first = out_.services[plan.member];
   refuse(!first.is_known                   ? Reason::kNoService
+         : first.lacks_labels              ? Reason::kNoSubset
          : hasDnsFailed(first.name, live_) ? Reason::kDnsFailed
                                            : Reason::kNoEndpoint);
 }

@@ -27,6 +27,7 @@ struct HypotheticalRequest {
 struct LiveService {
   std::string name;
   std::vector<std::string> endpoints;
+  std::vector<model::Labels> labels;  // as endpoints; may be shorter, where the last have none
   bool has_dns_failed = false;
 };
 
@@ -52,9 +53,11 @@ struct Explanation {
     double share = 1;  // of the requests that take this route
     bool is_known = true;
     std::string balance;
+    std::string labels;  // that the route asks for: "version=v2"; empty: none
     std::vector<std::string> endpoints;
-    bool is_live = false;  // the endpoints are those of a running process
-    std::string problem;   // why it would fail; empty when nothing is known against it
+    bool is_live = false;       // the endpoints are those of a running process
+    std::string problem;        // why it would fail; empty when nothing is known against it
+    bool lacks_labels = false;  // that is why
   };
   struct Setting {
     std::string name;

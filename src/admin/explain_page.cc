@@ -85,7 +85,10 @@ std::vector<LiveService> liveOf(const Gathered<CoreFacts>& cores) {
   std::vector<LiveService> live;
   for (const ClusterFacts& cluster : sumClusters(cores)) {
     LiveService service{.name = cluster.name, .has_dns_failed = cluster.has_dns_failed};
-    for (const EndpointFacts& endpoint : cluster.endpoints) service.endpoints.push_back(endpoint.address);
+    for (const EndpointFacts& endpoint : cluster.endpoints) {
+      service.endpoints.push_back(endpoint.address);
+      service.labels.push_back(endpoint.labels);
+    }
     live.push_back(std::move(service));
   }
   return live;

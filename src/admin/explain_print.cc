@@ -80,7 +80,8 @@ std::string servicesText(const Explanation& from) {
         fmt::format("service    {}, {:.3g}% of this route's requests{}\n", each.name, each.share * 100, at(each.where));
     if (!each.problem.empty()) text += fmt::format("  would fail: {}\n", each.problem);
     if (each.endpoints.empty()) continue;
-    text += fmt::format("  {} chooses among the {} endpoints:", each.balance, each.is_live ? "current" : "configured");
+    text += fmt::format("  {} chooses among the {} endpoints{}:", each.balance, each.is_live ? "current" : "configured",
+                        each.labels.empty() ? "" : " with " + each.labels);
     for (const std::string& endpoint : each.endpoints) text += " " + endpoint;
     text += "\n";
   }
@@ -132,6 +133,7 @@ Json servicesJson(const Explanation& from) {
                     {"share", each.share},
                     {"known", each.is_known},
                     {"balance", each.balance},
+                    {"labels", each.labels},
                     {"endpoints", each.endpoints},
                     {"live", each.is_live},
                     {"problem", each.problem.empty() ? Json() : Json(each.problem)}});

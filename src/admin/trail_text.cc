@@ -138,6 +138,9 @@ std::string wordsOf(const TrailEntry& entry, const TrailNames& names) {
                             : "no endpoint is well, so all of them are tried; see /clusters";
     case Outcome::kRateLimitAsked:
       return limitWords(observe::LimitAnswer::of(entry.argument));
+    case Outcome::kSubset:
+      return entry.argument ? "among the " + counted(entry.argument, "endpoint") + " with the labels of the route"
+                            : "no endpoint has the labels of the route: any is taken, as its fallback says";
     case Outcome::kEndpointChosen:
     case Outcome::kCount:
       break;

@@ -17,17 +17,35 @@ const LiveService* findLive(const std::string& name, std::span<const LiveService
   return found == live.end() ? nullptr : &*found;
 }
 
-void describeEndpoints(const model::Cluster& cluster, std::span<const LiveService> live, Explanation::Service& out) {
-  if (const LiveService* now = findLive(cluster.name, live)) {
+void describeEndpoints(const model::Cluster& cluster, const model::Subset& subset, std::span<const LiveService> live,
+                       Explanation::Service& out) {
+  LiveService now;
+  if (const LiveService* found = findLive(cluster.name, live)) {
+    now = *found;
     out.is_live = true;
-    out.endpoints = now->endpoints;
-    if (out.endpoints.empty()) {
-      out.problem = now->has_dns_failed ? "its name has never resolved" : "it has no endpoint";
+  } else {
+    for (const model::Endpoint& endpoint : cluster.endpoints) {
+      now.endpoints.push_back(model::toText(endpoint.address));
+      now.labels.push_back(endpoint.labels);
     }
-    return;
+    // It isn't read here: what it says is not part of the configuration.
+    if (!cluster.endpoints_file.empty()) {
+      out.endpoints.push_back("those of " + cluster.endpoints_file);
+      return;
+    }
   }
-  for (const model::Endpoint& endpoint : cluster.endpoints) out.endpoints.push_back(model::toText(endpoint.address));
-  if (out.endpoints.empty()) out.problem = "it has no endpoint";
+  now.labels.resize(now.endpoints.size());
+  for (size_t i = 0; i < now.endpoints.size(); ++i) {
+    if (model::hasAll(now.labels[i], subset.labels)) out.endpoints.push_back(now.endpoints[i]);
+  }
+  if (now.endpoints.empty()) {
+    out.problem = now.has_dns_failed ? "its name has never resolved" : "it has no endpoint";
+  } else if (out.endpoints.empty() && subset.falls_back) {
+    out.endpoints = now.endpoints;
+  } else if (out.endpoints.empty()) {
+    out.problem = "none of its endpoints has the labels " + out.labels;
+    out.lacks_labels = true;
+  }
 }
 
 std::string_view requestIdFor(const UpstreamQuestion& question) {
@@ -67,7 +85,8 @@ std::vector<Explanation::Service> servicesOf(const snapshot::Snapshot& snapshot,
       const model::Cluster& cluster = snapshot.config.clusters[index];
       service.where = describe(cluster.origin);
       service.balance = nameOf(cluster.balance);
-      describeEndpoints(cluster, live, service);
+      service.labels = model::toText(member.subset.labels);
+      describeEndpoints(cluster, member.subset, live, service);
     }
     services.push_back(std::move(service));
   }

@@ -46,6 +46,7 @@ constexpr std::array kRows = {
   ReasonRow{kNoRoute, "no_route", 404, 12, kUs, "NR", "route_not_found", "destination_not_found", "no route matches this request; ask 'remora explain' which came near"},
   ReasonRow{kNoService, "no_service", 503, 14, kUs, "NC", "cluster_not_found", "destination_not_found", "the route names a service that isn't known"},
   ReasonRow{kNoEndpoint, "no_endpoint", 503, 14, kUs, "UH", "no_healthy_upstream", "destination_unavailable", "the service has no endpoint that may be used; see /clusters"},
+  ReasonRow{kNoSubset, "no_matching_endpoint", 503, 14, kUs, "UH", "no_healthy_upstream", "destination_unavailable", "no endpoint of the service has the labels that the route asks for; see /clusters"},
   ReasonRow{kDnsFailed, "dns_failed", 503, 14, kUs, "DF", "dns_resolution_failure", "dns_error", "the service's name didn't resolve and no earlier address is known; see /clusters"},
   ReasonRow{kConnectRefused, "connect_refused", 503, 14, kUp, "UF", "upstream_reset_before_response_started{connection_failure}", "connection_refused", "the endpoint refused the connection: is the application listening there?"},
   ReasonRow{kConnectTimeout, "connect_timeout", 503, 14, kUp, "UF", "upstream_reset_before_response_started{connection_timeout}", "connection_timeout", "the endpoint didn't accept the connection within the service's timeouts.connect"},

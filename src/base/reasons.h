@@ -48,6 +48,7 @@ enum class Reason : uint8_t {
   kNoRoute,
   kNoService,
   kNoEndpoint,
+  kNoSubset,
   kDnsFailed,
   kConnectRefused,
   kConnectTimeout,

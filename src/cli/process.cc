@@ -140,6 +140,10 @@ void Process::settleEndpoints() {
 }
 
 bool Process::prepare(model::Config config, Prepared& prepared, std::vector<std::string>& problems) {
+  if (const char* zone = std::getenv("REMORA_ZONE"); zone && config.zone.empty()) config.zone = zone;
+  if (config.zone.empty() && std::ranges::any_of(config.clusters, &model::Cluster::zone_aware)) {
+    log_.warn("endpoints", "zone_aware has no effect: neither 'zone' nor the variable REMORA_ZONE says where this is");
+  }
   auto compiled = snapshot::compile(std::move(config), generation_ + 1, rules_,
                                     {.ticket_keys = &ticket_keys_, .rate_limiters = &rate_limiters_});
   if (!compiled) {
@@ -216,9 +220,12 @@ void Process::followClusters(const snapshot::Snapshot& snapshot) {
       return;
     }
   }
+  const model::Config& config = snapshot.config;
+  endpoint_files_.follow(config);
   std::map<std::string, std::unique_ptr<upstream::ClusterResolver>> kept;
-  health_checks_.configure(snapshot.config.clusters, snapshot.tls_clients);
-  for (const model::Cluster& cluster : snapshot.config.clusters) {
+  health_checks_.configure(config.clusters, snapshot.tls_clients);
+  for (const model::Cluster& configured : config.clusters) {
+    const model::Cluster cluster = endpoint_files_.withEndpoints(configured);
     if (const auto known = resolvers_.find(cluster.name); known != resolvers_.end()) {
       known->second->update(cluster);
       health_checks_.follow(cluster.name, known->second->current());  // also where only the checks are new
@@ -226,16 +233,28 @@ void Process::followClusters(const snapshot::Snapshot& snapshot) {
       continue;
     }
     auto resolver = std::make_unique<upstream::ClusterResolver>(
-        loop_, *dns_, cluster, [this, name = cluster.name](upstream::EndpointSetPtr set) {
+        loop_, *dns_, cluster,
+        [this, name = cluster.name](upstream::EndpointSetPtr set) {
           health_checks_.follow(name, set);
           for (const auto& thread : threads_) {
             thread->loop().mailbox().post([&core = thread->core(), name, set] { core.adoptEndpoints(name, set); });
           }
-        });
+        },
+        std::random_device()(), subset_seed_);
     resolver->start();
     kept.emplace(cluster.name, std::move(resolver));
   }
   resolvers_ = std::move(kept);
+}
+
+// Without a new Snapshot: the cores get another set of endpoints, and what runs at those that are gone ends there.
+void Process::onEndpointsChange(const std::string& file) {
+  if (!snapshot_) return;
+  for (const model::Cluster& cluster : snapshot_->config.clusters) {
+    const auto resolver = resolvers_.find(cluster.name);
+    if (cluster.endpoints_file != file || resolver == resolvers_.end()) continue;
+    resolver->second->update(endpoint_files_.withEndpoints(cluster));
+  }
 }
 
 void Process::onSignal(int signal) {
@@ -362,6 +381,9 @@ observe::ProcessFacts Process::facts() const {
     facts.health_checks.push_back(
         {health.service, health.passed, health.failed, health.healthy, health.endpoints.size()});
   }
+  for (const control::EndpointFileFacts& file : endpoint_files_.facts()) {
+    facts.endpoint_files.push_back({file.file, file.last_error.empty(), file.failures});
+  }
   facts.overload = overload();
   readUsage(facts);
   return facts;
@@ -373,10 +395,15 @@ observe::OverloadFacts Process::overload() const {
 
 std::string Process::resolverFacts(const std::string& cluster) const {
   const auto found = resolvers_.find(cluster);
-  if (found == resolvers_.end()) return {};
+  if (found == resolvers_.end() || !snapshot_) return {};
   std::string text;
+  for (const model::Cluster& each : snapshot_->config.clusters) {
+    if (each.name == cluster) text += endpoint_files_.factsText(each);
+  }
   for (const upstream::NameFacts& name : found->second->facts()) {
-    text += fmt::format("dns {}: {} address(es), ttl {} s, {} failure(s){}{}\n", name.name, name.addresses.size(),
+    const bool is_srv = name.name.starts_with("srv://");
+    text += fmt::format("dns {}: {} {}, ttl {} s, {} failure(s){}{}\n", name.name,
+                        is_srv ? name.services.size() : name.addresses.size(), is_srv ? "record(s)" : "address(es)",
                         name.ttl.count(), name.failures, name.last_error.empty() ? "" : ", ", name.last_error);
   }
   return text;

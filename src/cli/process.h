@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "cli/core_thread.h"
 #include "cli/overload_watch.h"
 #include "cli/signals.h"
+#include "control/endpoint_files.h"
 #include "control/yaml_config.h"
 #include "net/dns.h"
 #include "net/file_watch.h"
@@ -65,6 +67,7 @@ class Process final : public admin::Process, loop::TaskOwner, loop::Runnable {
   bool startCores(uint32_t count);
   bool startAdmin(const model::Config& config);
   void settleEndpoints();
+  void onEndpointsChange(const std::string& file);
   void watchFiles(const model::Config& config);
   void onFileChange();
   void onSignal(int signal);
@@ -103,7 +106,9 @@ class Process final : public admin::Process, loop::TaskOwner, loop::Runnable {
   net::TcpConnector connector_{loop_, sys_};  // for health checks only
   upstream::HealthChecks health_checks_{loop_, connector_, log_};
   std::map<std::string, std::unique_ptr<upstream::ClusterResolver>> resolvers_;
+  control::EndpointFiles endpoint_files_{loop_, log_, [this](const std::string& file) { onEndpointsChange(file); }};
   std::unique_ptr<net::FileWatch> watch_;
+  const uint64_t subset_seed_ = (uint64_t{std::random_device()()} << 32) | std::random_device()();
   bool changed_early_ = false;  // a file changed before the first configuration served
   std::unique_ptr<admin::Server> admin_;
   std::unique_ptr<Signals> signals_;

@@ -73,6 +73,13 @@ Spelt<SocketAddress> parseUnixAddress(std::string_view text) {
   return SocketAddress{SocketAddress::Kind::kUnix, std::string(path), 0};
 }
 
+// "srv://_http._tcp.orders.internal"; the two first labels may be missing, where DNS has such names.
+Spelt<SocketAddress> parseSrvName(std::string_view text) {
+  const std::string_view name = text.substr(6);
+  if (isHostName(name)) return SocketAddress{SocketAddress::Kind::kSrv, ascii::toLower(name), 0};
+  return std::unexpected(wrong(text, "names no SRV record", "a name such as srv://_http._tcp.orders.internal"));
+}
+
 struct HostAndPort {
   std::string_view host;  // without brackets
   std::string_view port;
@@ -151,6 +158,7 @@ Spelt<SocketAddress> parseListenAddress(std::string_view text, std::string_view 
 }
 
 Spelt<SocketAddress> parseEndpointAddress(std::string_view text) {
+  if (text.starts_with("srv://")) return parseSrvName(text);
   if (text.starts_with("unix:")) return parseUnixAddress(text);
   if (text.starts_with("/")) {
     return std::unexpected(wrong(text, "is a path", kEndpointExpected, spelling("unix:" + std::string(text))));
@@ -190,7 +198,7 @@ Spelt<SocketAddress> parseEndpointAddress(std::string_view text) {
 
 bool isLoopback(const SocketAddress& address) {
   if (address.kind == SocketAddress::Kind::kUnix) return true;
-  if (address.kind == SocketAddress::Kind::kDns) return false;
+  if (address.kind != SocketAddress::Kind::kIp) return false;
   const std::optional<IpBytes> ip = parseIp(address.host);
   if (!ip) return false;
   if (ip->size == 4) return ip->bytes[0] == 127;

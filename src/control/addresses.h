@@ -12,7 +12,7 @@ namespace remora::control {
 // Where to listen: a port (then `any_host`), IP:PORT, [IPv6]:PORT, unix:/path or unix:@abstract. Port 0: any free port.
 Spelt<model::SocketAddress> parseListenAddress(std::string_view text, std::string_view any_host);
 
-// Where to connect to: as above without port 0 (a bare port: 127.0.0.1), and dns:NAME:PORT or NAME:PORT.
+// Where to connect to: as above without port 0 (a bare port: 127.0.0.1), dns:NAME:PORT or NAME:PORT, and srv://NAME.
 Spelt<model::SocketAddress> parseEndpointAddress(std::string_view text);
 
 bool isLoopback(const model::SocketAddress& address);  // also every Unix socket

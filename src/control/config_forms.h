@@ -56,6 +56,11 @@ inline constexpr Form kMethods[] = {kMethodItem[0], listOf(kMethodItem)};
 inline constexpr Form kSourceItem[] = {text("a network such as 10.0.0.0/8")};
 inline constexpr Form kSources[] = {kSourceItem[0], listOf(kSourceItem)};
 inline constexpr Form kServiceName[] = {text("the name of a service")};
+inline constexpr Form kAddressText[] = {text("an address such as 10.0.0.1:8080, orders.internal:8080 or unix:/path"),
+                                        integer(1, 65535)};
+inline constexpr Form kLabelValue[] = {{.kind = Kind::kScalar, .hint = "the value of a label"}};
+inline constexpr Form kLabels[] = {mapOf("names of labels", kLabelValue)};
+inline constexpr Form kDestination[] = {text("the name of a service"), object(kDestinationSpec)};
 inline constexpr Form kPathText[] = {text("a path such as /v2")};
 inline constexpr Form kRegexText[] = {text("a regular expression (RE2)")};
 inline constexpr Form kHostText[] = {text("a host name")};

@@ -46,23 +46,13 @@ constexpr Form kDrain[] = {object(kDrainSpec)};
 
 // ---- services
 
-constexpr Form kWeight[] = {integer(1, 128)};
-constexpr Form kPriority[] = {integer(0, 127)};
-constexpr Form kAddressText[] = {text("an address such as 10.0.0.1:8080, orders.internal:8080 or unix:/path"),
-                                 integer(1, 65535)};
 constexpr Form kEndpointItem[] = {kAddressText[0], kAddressText[1], object(kEndpointSpec)};
-constexpr Form kEndpoints[] = {listOf(kEndpointItem), kAddressText[0], kAddressText[1]};
+constexpr Form kEndpoints[] = {listOf(kEndpointItem), kAddressText[0], kAddressText[1], object(kEndpointsFileSpec)};
 constexpr std::string_view kBalanceWords[] = {"round_robin", "least_request", "random",
                                               "peak_ewma",   "ring_hash",     "maglev"};
 constexpr Form kBalance[] = {word(kBalanceWords)};
+constexpr Form kSubsetSize[] = {integer(0, 10'000)};
 constexpr Form kIdleConnections[] = {integer(0, 65535)};
-
-constexpr KeySpec kEndpointKeys[] = {
-    {"address", kAddressText, "", "where to connect to"},
-    {"weight", kWeight, "1", "share of the requests within its priority and zone"},
-    {"priority", kPriority, "0", "lower is preferred; a higher one is used only while DNS gives nothing for the lower"},
-    {"zone", kText, "\"\"", "where it runs; shown in /clusters"},
-};
 
 constexpr KeySpec kServiceTimeoutsKeys[] = {
     {"connect", kTime, "5s", "to connect to an endpoint"},
@@ -93,7 +83,10 @@ constexpr Form kRetryBudget[] = {object(kRetryBudgetSpec)};
 constexpr Form kHealthCheck[] = {{Kind::kFalse}, kPathText[0], object(kHealthCheckSpec)};
 
 constexpr KeySpec kServiceKeys[] = {
-    {"endpoints", kEndpoints, "", "where the service runs; names are resolved and kept fresh"},
+    {"endpoints", kEndpoints, "", "where the service runs; names are resolved and kept fresh, a file is watched"},
+    {"subset_size", kSubsetSize, "0",
+     "so many endpoints of each priority are used, others in each process, to bound its connections; 0: all"},
+    {"zone_aware", kBool, "false", "endpoints in the process's own `zone` are preferred; others get what is missing"},
     {"balance", kBalance, "least_request", "how an endpoint is chosen"},
     {"hash_by", kHashKeys, "", "of what ring_hash and maglev take the hash: the first that a request has"},
     {"sticky", kSticky, "", "a cookie keeps each client at the endpoint that answered it; its name is enough"},
@@ -151,7 +144,7 @@ constexpr KeySpec kMatchKeys[] = {
 
 constexpr Form kSplitWeight[] = {integer(0, 1'000'000)};
 constexpr KeySpec kSplitKeys[] = {
-    {"to", kServiceName, "", "a service"},
+    {"to", kDestination, "", "a service, or those of its endpoints with some labels"},
     {"weight", kSplitWeight, "1", "its share of the sum of the weights"},
 };
 
@@ -206,7 +199,7 @@ constexpr Form kRetry[] = {integer(0, 10), object(kRetrySpec)};
 constexpr KeySpec kRouteKeys[] = {
     {"name", kText, "", "metric label and log field; \"routes[3]\" when absent"},
     {"match", kMatch, "", "which requests; all when absent"},
-    {"to", kServiceName, "", "forward to this service"},
+    {"to", kDestination, "", "forward to this service, or to those of its endpoints with some labels"},
     {"split", kSplit, "", "forward to several services by weight"},
     {"split_by", kHashKeys, "", "keeps requests with the same value at one member of the split; by chance when absent"},
     {"redirect", kRedirect, "", "send the client elsewhere"},
@@ -333,6 +326,8 @@ constexpr KeySpec kFileKeys[] = {
     {"limits", kLimits, "", "bounds on what clients control, for all listeners"},
     {"timeouts", kTimeouts, "", "bounds on waiting for clients, for all listeners"},
     {"drain", kDrain, "", "how the process ends"},
+    {"zone", kText, "\"\"",
+     "where this process runs, for services that are `zone_aware`; the variable REMORA_ZONE when absent"},
     {"overload", kOverload, "", "what remora does when it has more to do than it can hold"},
     {"cores", kCores, "0", "event loops; 0: the CPU quota rounded up, at most 2 without a quota"},
     {"telemetry", kTelemetry, "", "what is recorded and where it goes"},
@@ -364,9 +359,6 @@ const ObjectSpec kHeaderChangesSpec{"header_changes", "`request_headers` and `re
 constexpr std::string_view kServiceRequired[] = {"endpoints"};
 const ObjectSpec kServiceSpec{"service", "One service. An address, or a list of them, is enough.", kServiceKeys,
                               kServiceRequired};
-constexpr std::string_view kEndpointRequired[] = {"address"};
-const ObjectSpec kEndpointSpec{"endpoint", "One place where a service runs. Its address alone is enough.",
-                               kEndpointKeys, kEndpointRequired};
 const ObjectSpec kServiceTimeoutsSpec{"service_timeouts", "`timeouts` of a service.", kServiceTimeoutsKeys};
 const ObjectSpec kServiceLimitsSpec{"service_limits", "`limits` of a service.", kServiceLimitsKeys};
 const ObjectSpec kLimitsSpec{"limits", "Bounds on what a client controls.", kLimitsKeys};
@@ -391,9 +383,10 @@ std::span<const ObjectSpec* const> allObjects() {
       &kFaultSpec,         &kMirrorSpec,       &kHedgeSpec,
       &kHealthCheckSpec,   &kOutlierSpec,      &kRetryBudgetSpec,
       &kRetrySpec,         &kRateLimitSpec,    &kTlsClientSpec,
-      &kLimitsSpec,        &kLimitServiceSpec, &kTimeoutsSpec,
-      &kDrainSpec,         &kOverloadSpec,     &kTelemetrySpec,
-      &kAccessLogSpec,     &kLogSpec,          &kAdminSpec,
+      &kLimitsSpec,        &kLimitServiceSpec, &kDestinationSpec,
+      &kEndpointsFileSpec, &kTimeoutsSpec,     &kDrainSpec,
+      &kOverloadSpec,      &kTelemetrySpec,    &kAccessLogSpec,
+      &kLogSpec,           &kAdminSpec,
   };
   return kAll;
 }

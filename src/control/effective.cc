@@ -5,6 +5,7 @@
 
 #include "base/ascii.h"
 #include "control/config_keys.h"
+#include "control/effective_endpoints.h"
 #include "control/effective_resilience.h"
 #include "control/effective_transport.h"
 #include "control/health_check_reader.h"
@@ -117,6 +118,7 @@ std::string EffectiveWriter::write() {
   out_.close();
   writeOverload(out_, config_.overload);
   out_.number("cores", config_.cores);
+  out_.entry("zone", yamlQuoted(config_.zone));
   writeTelemetry();
   writeAdmin();
   return out_.take();
@@ -267,10 +269,10 @@ void EffectiveWriter::writeAction(const model::Route& route) {
     return out_.close();
   }
   const auto& clusters = std::get<model::Forward>(route.action).clusters;
-  if (clusters.size() == 1 && clusters[0].weight == 1) return out_.text("to", clusters[0].cluster);
+  if (clusters.size() == 1 && clusters[0].weight == 1) return out_.entry("to", destinationYaml(clusters[0]));
   out_.open("split");
   for (const model::WeightedCluster& cluster : clusters) {
-    out_.item("{ to: " + yamlQuoted(cluster.cluster) + ", weight: " + std::to_string(cluster.weight) + " }");
+    out_.item("{ to: " + destinationYaml(cluster) + ", weight: " + std::to_string(cluster.weight) + " }");
   }
   out_.close();
 }
@@ -323,16 +325,7 @@ void EffectiveWriter::writeServices() {
   out_.open("services");
   for (const model::Cluster& cluster : config_.clusters) {
     out_.open(cluster.name);
-    out_.open("endpoints");
-    for (const model::Endpoint& endpoint : cluster.endpoints) {
-      out_.beginItem();
-      out_.text("address", model::toText(endpoint.address));
-      out_.number("weight", endpoint.weight);
-      out_.number("priority", endpoint.priority);
-      out_.entry("zone", yamlQuoted(endpoint.zone));
-      out_.endItem();
-    }
-    out_.close();
+    writeEndpoints(out_, cluster);
     writeResilience(out_, cluster);
     writeHealthCheck(out_, cluster.health_check);
     out_.open("timeouts");

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/ascii.h"
+#include "control/destination_reader.h"
 #include "control/header_changes_reader.h"
 #include "control/limit_service_reader.h"
 #include "control/match_reader.h"
@@ -86,7 +87,7 @@ void RouteReader::readTo() {
   const std::optional<Place> place = fields_.find("to");
   if (!place) return;
   model::WeightedCluster cluster{.cluster = {}, .weight = 1, .origin = reader_.origin(*place)};
-  readServiceName(reader_, *place, fields_.forms("to"), services_, cluster.cluster);
+  readDestination(reader_, *place, fields_.forms("to"), services_, cluster);
   if (const auto at = fields_.find("split_by")) {
     reader_.error(*at, "'split_by' has no effect: this route leads to one service", "a 'split'");
   }
@@ -101,8 +102,7 @@ void RouteReader::readSplit(const Place& place) {
     Fields fields(reader_, item, kSplitSpec);
     if (!fields.isOpen()) continue;
     model::WeightedCluster cluster{.cluster = {}, .weight = 1, .origin = reader_.origin(item)};
-    if (const auto at = fields.find("to"))
-      readServiceName(reader_, *at, fields.forms("to"), services_, cluster.cluster);
+    if (const auto at = fields.find("to")) readDestination(reader_, *at, fields.forms("to"), services_, cluster);
     fields.read("weight", cluster.weight);
     sum += cluster.weight;
     forward.clusters.push_back(std::move(cluster));

@@ -4,6 +4,7 @@
 
 #include "base/ascii.h"
 #include "control/addresses.h"
+#include "control/endpoints_reader.h"
 #include "control/health_check_reader.h"
 #include "control/http2_reader.h"
 #include "control/resilience_reader.h"
@@ -22,45 +23,27 @@ std::optional<Misspelt> refuseServiceName(std::string_view name) {
                   "letters, digits, '-', '_' and '.', at most " + std::to_string(kLongest)};
 }
 
-std::optional<model::Endpoint> readEndpoint(ConfigReader& reader, const Place& place, std::span<const Form> forms) {
-  if (!place.isMap()) return readAddress(reader, place, forms);
-  Fields fields(reader, place, kEndpointSpec);
-  const std::optional<Place> at = fields.find("address");
-  if (!at) return std::nullopt;
-  std::optional<model::Endpoint> endpoint = readAddress(reader, *at, fields.forms("address"));
-  // A wrong address must not hide what else is wrong.
-  model::Endpoint rest = endpoint.value_or(model::Endpoint());
-  fields.read("weight", rest.weight);
-  fields.read("priority", rest.priority);
-  fields.read("zone", rest.zone);
-  if (!endpoint) return std::nullopt;
-  rest.origin = reader.origin(place);
-  return rest;
+// Which of its endpoints a process uses.
+void readSelection(ConfigReader& reader, Fields& service, model::Cluster& cluster) {
+  service.read("subset_size", cluster.subset_size);
+  service.read("zone_aware", cluster.zone_aware);
+  if (!cluster.zone_aware || cluster.subset_size == 0) return;
+  reader.error(*service.find("zone_aware"),
+               "'zone_aware' and 'subset_size' exclude each other: a subset by chance may have none of the own zone",
+               "one of them");
 }
 
-void readEndpoints(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::Cluster& cluster) {
-  const Form* list = nullptr;
-  for (const Form& form : forms) {
-    if (form.kind == Form::Kind::kList) list = &form;
-  }
-  std::vector<std::string> seen;
-  for (const Place& item : reader.items(place, forms)) {
-    std::optional<model::Endpoint> endpoint = readEndpoint(reader, item, list->items);
-    if (!endpoint) continue;
-    seen.push_back(model::toText(endpoint->address));
-    cluster.endpoints.push_back(std::move(*endpoint));
-  }
-  std::vector<std::string> sorted = seen;
-  std::ranges::sort(sorted);
-  if (const auto twice = std::ranges::adjacent_find(sorted); twice != sorted.end()) {
-    const size_t last = static_cast<size_t>(std::find(seen.rbegin(), seen.rend(), *twice).base() - seen.begin()) - 1;
-    reader.errorAt(cluster.endpoints[last].origin, "endpoint " + quoted(*twice) + " is given twice",
-                   "each address once", "give it a weight instead");
-  }
+// After the balancing.
+void refuseZoneByHash(ConfigReader& reader, Fields& service, const model::Cluster& cluster) {
+  const bool is_by_hash = cluster.balance == model::Balance::kRingHash || cluster.balance == model::Balance::kMaglev;
+  if (!cluster.zone_aware || !is_by_hash) return;
+  reader.error(*service.find("zone_aware"), "'zone_aware' has no effect: the hash alone decides where a request goes",
+               "another 'balance' such as least_request");
 }
 
 void readOptions(ConfigReader& reader, Fields& service, model::Cluster& cluster) {
   readResilience(reader, service, cluster);
+  refuseZoneByHash(reader, service, cluster);
   if (const auto at = service.find("timeouts")) {
     Fields fields(reader, *at, kServiceTimeoutsSpec);
     if (fields.isOpen()) {
@@ -129,6 +112,7 @@ model::Cluster readService(ConfigReader& reader, const Place& place) {
   Fields fields(reader, place, kServiceSpec);
   if (!fields.isOpen()) return cluster;
   if (const auto list = fields.find("endpoints")) readEndpoints(reader, *list, fields.forms("endpoints"), cluster);
+  readSelection(reader, fields, cluster);
   readOptions(reader, fields, cluster);
   readTransport(reader, fields, cluster);
   readHealthCheck(reader, fields, cluster);

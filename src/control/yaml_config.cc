@@ -1,15 +1,9 @@
 #include "control/yaml_config.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <exception>
 #include <filesystem>
-#include <fstream>
 
-#include "base/ascii.h"
 #include "control/config_reader.h"
 #include "control/limit_service_reader.h"
 #include "control/listener_builder.h"
@@ -17,6 +11,7 @@
 #include "control/overload_config.h"
 #include "control/service_reader.h"
 #include "control/telemetry_reader.h"
+#include "control/text_file.h"
 #include "control/yaml_tree.h"
 
 namespace remora::control {
@@ -60,6 +55,7 @@ model::Config FileReader::read() {
   if (const auto at = fields_.find("drain")) readDrain(reader_, *at, config_.drain);
   if (const auto at = fields_.find("overload")) readOverload(reader_, *at, config_.overload);
   fields_.read("cores", config_.cores);
+  fields_.read("zone", config_.zone);
   if (const auto at = fields_.find("telemetry")) readTelemetry(reader_, *at, field_names_, config_.telemetry);
   // Before the listeners, whose routes name them.
   if (const auto at = fields_.find("services")) {
@@ -148,26 +144,9 @@ LoadedConfig loadYaml(std::string_view text, std::string file_name,
 }
 
 LoadedConfig loadYamlFile(const std::string& path, const std::vector<std::string_view>& access_log_fields) {
-  struct stat facts = {};
-  if (stat(path.c_str(), &facts) != 0) {
-    return refused(path, std::string("can't be read: ") + ascii::toLower(std::strerror(errno)),
-                   "the path of a configuration file");
-  }
-  if (S_ISDIR(facts.st_mode)) return refused(path, "is a directory", "the path of a configuration file");
-  if (facts.st_size > static_cast<off_t>(kLargestFile)) return refused(path, "is too large", "at most 4MiB");
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return refused(path, std::string("can't be read: ") + ascii::toLower(std::strerror(errno)));
-  // A pipe or a file that grows has no honest size: one byte beyond the bound is enough to refuse it.
-  std::string text(kLargestFile + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) return refused(path, "reading stopped half-way; the file or its disk is damaged");
-  text.resize(static_cast<size_t>(file.gcount()));
-  // Absolute, so that what --effective writes means the same wherever it is put. Links aren't followed: in Kubernetes
-  // the file is one, and what lies beside the link is meant.
-  std::error_code error;
-  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
-  return tryLoad(text, path, (error ? std::filesystem::path(path) : absolute).parent_path().string(),
-                 access_log_fields);
+  Spelt<std::string> text = readTextFile(path, "a configuration file");
+  if (!text) return refused(path, text.error().problem, text.error().expected);
+  return tryLoad(*text, path, folderOf(path), access_log_fields);
 }
 
 }  // namespace remora::control

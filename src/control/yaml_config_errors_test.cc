@@ -294,7 +294,7 @@ TEST(ConfigErrors, Services) {
   EXPECT_THAT(onlyError(service("{ endpoints: [\"10.0.0.1:80\", \"10.0.0.1:80\"] }")), HasSubstr("is given twice"));
   EXPECT_THAT(onlyError(service("{ endpoints: [{ address: \"10.0.0.1:80\", weight: 0 }] }")),
               HasSubstr("0 is too small"));
-  EXPECT_THAT(onlyError(service("{ endpoints: [{ weight: 1 }] }")), HasSubstr("'address' is missing"));
+  EXPECT_THAT(onlyError(service("{ endpoints: [{ weight: 1 }] }")), HasSubstr("exactly one of address, srv"));
   EXPECT_THAT(onlyError(service("{ endpoints: [] }")), HasSubstr("an empty list"));
   EXPECT_THAT(onlyError(service("{ endpoints: 1, timeouts: { connect: 0s } }")), HasSubstr("must not be 0"));
   EXPECT_THAT(onlyError(service("{ endpoint: 10.0.0.1:80 }")), HasSubstr("did you mean 'endpoints'?"));

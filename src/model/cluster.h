@@ -9,6 +9,7 @@
 #include "base/deadline.h"
 #include "model/hash_key.h"
 #include "model/health_check.h"
+#include "model/labels.h"
 #include "model/listener.h"
 #include "model/origin.h"
 #include "model/tls.h"
@@ -21,6 +22,7 @@ struct Endpoint {
   uint32_t weight = 1;    // 1..128 shares within its locality
   uint32_t priority = 0;  // lower is preferred
   std::string zone;
+  Labels labels;
 
   bool operator==(const Endpoint&) const = default;
 };
@@ -79,7 +81,10 @@ struct PoolOptions {
 struct Cluster {
   Origin origin;
   std::string name;
-  std::vector<Endpoint> endpoints;  // addresses of kind kDns are resolved and kept fresh
+  std::vector<Endpoint> endpoints;  // addresses of kind kDns and kSrv are resolved and kept fresh
+  std::string endpoints_file;       // holds them instead, and is read again when it changes; empty: none
+  uint32_t subset_size = 0;         // so many of a priority are used, by chance in each process; 0: all
+  bool zone_aware = false;          // those of the own zone are preferred
   Balance balance = Balance::kLeastRequest;
   std::vector<HashKey> hash_by;  // the first that a request has
   std::optional<Sticky> sticky;

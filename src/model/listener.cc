@@ -8,6 +8,8 @@ std::string toText(const SocketAddress& address) {
       return "unix:" + address.host;
     case SocketAddress::Kind::kDns:
       return "dns:" + address.host + ":" + std::to_string(address.port);
+    case SocketAddress::Kind::kSrv:
+      return "srv://" + address.host;
     case SocketAddress::Kind::kIp:
       break;
   }

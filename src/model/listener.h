@@ -15,15 +15,16 @@
 namespace remora::model {
 
 struct SocketAddress {
-  enum class Kind : uint8_t { kIp, kUnix, kDns };
+  enum class Kind : uint8_t { kIp, kUnix, kDns, kSrv };
   Kind kind = Kind::kIp;
   std::string host;   // textual IPv4 or IPv6 without brackets; path of a Unix socket ('@' first: abstract); DNS name
-  uint16_t port = 0;  // 0 for Unix sockets; for a listener 0 means "any free port"
+  uint16_t port = 0;  // 0 for Unix sockets and SRV records; for a listener 0 means "any free port"
 
   bool operator==(const SocketAddress&) const = default;
 };
 
-std::string toText(const SocketAddress& address);  // "127.0.0.1:80", "[::1]:80", "unix:/run/app.sock", "dns:name:80"
+std::string toText(
+    const SocketAddress& address);  // "127.0.0.1:80", "[::1]:80", "unix:/run/app.sock", "dns:name:80", "srv://name"
 
 enum class Direction : uint8_t { kInbound, kOutbound };
 

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/deadline.h"
 #include "model/hash_key.h"
+#include "model/labels.h"
 #include "model/origin.h"
 
 namespace remora::model {
@@ -59,6 +60,7 @@ struct WeightedCluster {
   std::string cluster;
   uint32_t weight = 1;
   Origin origin;
+  Subset subset;
 
   bool operator==(const WeightedCluster&) const = default;
 };

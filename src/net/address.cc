@@ -133,7 +133,8 @@ Address Address::of(const Peer& peer) {
 }
 
 std::optional<Address> Address::of(const model::SocketAddress& from) {
-  if (from.kind == model::SocketAddress::Kind::kDns) return std::nullopt;
+  using Kind = model::SocketAddress::Kind;
+  if (from.kind == Kind::kDns || from.kind == Kind::kSrv) return std::nullopt;
   if (from.kind == model::SocketAddress::Kind::kIp) {
     auto peer = parsePeer(from.host.find(':') != std::string::npos ? "[" + from.host + "]" : from.host);
     if (!peer) return std::nullopt;

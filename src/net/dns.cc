@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <iterator>
 #include <optional>
+#include <span>
 #include <tuple>
 #include <utility>
 
@@ -17,6 +18,9 @@ namespace {
 // An answer over TCP has room for about 4,000 addresses, and each would become state on every core. No service that
 // publishes itself by DNS comes near this.
 constexpr size_t kMaxAddresses = 1'024;
+
+constexpr int kClassIn = 1;
+constexpr int kTypeSrv = 33;
 
 // Questions at once; the others wait their turn. Each is two datagrams, which take 768 bytes of a socket's buffer of
 // 208 KiB: 300 questions at once, measured, lost some and needed the second round.
@@ -107,10 +111,18 @@ DnsAnswer answerOf(const ares_addrinfo& result) {
   return answer;
 }
 
+DnsOutcome outcomeOfServices(int status, std::span<const uint8_t> message) {
+  if (status == ARES_ENODATA) return std::unexpected(std::string("the name exists but has no SRV record"));
+  if (status != ARES_SUCCESS) return std::unexpected(sentenceFor(status));
+  auto answer = parseSrvAnswer(message);
+  if (!answer) return std::unexpected(std::move(answer.error()));
+  return DnsAnswer{.addresses = {}, .ttl = answer->ttl, .services = std::move(answer->records)};
+}
+
 }  // namespace
 
-DnsWait::DnsWait(Resolver& resolver, loop::Loop& loop, std::string name, DnsOutcome& outcome)
-    : resolver_(resolver), loop_(loop), name_(std::move(name)), outcome_(outcome) {
+DnsWait::DnsWait(Resolver& resolver, loop::Loop& loop, std::string name, DnsOutcome& outcome, DnsAsk ask)
+    : resolver_(resolver), loop_(loop), name_(std::move(name)), outcome_(outcome), ask_(ask) {
   resolver_.ask(*this);
 }
 
@@ -163,7 +175,8 @@ CaresResolver::~CaresResolver() {
 }
 
 void CaresResolver::ask(DnsWait& wait) {
-  if (const auto literal = literalOf(wait.name())) {
+  const auto literal = wait.ask() == DnsAsk::kAddresses ? literalOf(wait.name()) : std::nullopt;
+  if (literal) {
     wait.settle(DnsAnswer{.addresses = {*literal}});
     return;
   }
@@ -189,6 +202,15 @@ void CaresResolver::send(DnsWait& wait) {
   auto query = std::make_unique<Query>(*this, &wait);
   asked_[&wait] = query.get();
   ++in_flight_;
+  if (wait.ask() == DnsAsk::kServices) {
+    const auto on_message = [](void* argument, int status, int, unsigned char* message, int bytes) {
+      std::unique_ptr<Query> answered(static_cast<Query*>(argument));
+      CaresResolver& resolver = answered->resolver;
+      resolver.settleQuery(std::move(answered), outcomeOfServices(status, {message, static_cast<size_t>(bytes)}));
+    };
+    ares_search(channel_, wait.name().c_str(), kClassIn, kTypeSrv, on_message, query.release());
+    return;
+  }
   ares_addrinfo_hints hints{};
   hints.ai_family = AF_UNSPEC;
   // The order is ours, and c-ares would open a socket for every address. CARES_HOSTS may name another /etc/hosts.
@@ -196,7 +218,8 @@ void CaresResolver::send(DnsWait& wait) {
   const auto on_answer = [](void* argument, int status, int, ares_addrinfo* result) {
     std::unique_ptr<Query> answered(static_cast<Query*>(argument));
     CaresResolver& resolver = answered->resolver;
-    resolver.settleQuery(std::move(answered), status, result);
+    DnsOutcome outcome = answered->wait ? resolver.outcomeOf(status, result) : DnsOutcome();
+    resolver.settleQuery(std::move(answered), std::move(outcome));
     if (result) ares_freeaddrinfo(result);
   };
   // May answer before it returns, from /etc/hosts.
@@ -230,11 +253,11 @@ void CaresResolver::run() {
   goOn();
 }
 
-void CaresResolver::settleQuery(std::unique_ptr<Query> query, int status, const ares_addrinfo* result) {
+void CaresResolver::settleQuery(std::unique_ptr<Query> query, DnsOutcome outcome) {
   --in_flight_;
   if (!query->wait) return;
   asked_.erase(query->wait);
-  query->wait->settle(outcomeOf(status, result));
+  query->wait->settle(std::move(outcome));
 }
 
 DnsOutcome CaresResolver::outcomeOf(int status, const ares_addrinfo* result) const {

@@ -14,15 +14,20 @@
 
 #include "loop/loop.h"
 #include "net/address.h"
+#include "net/srv_answer.h"
 
 struct ares_channeldata;
 struct ares_addrinfo;
 
 namespace remora::net {
 
+// What a question is about.
+enum class DnsAsk : uint8_t { kAddresses, kServices };  // A and AAAA; SRV
+
 struct DnsAnswer {
-  std::vector<Peer> addresses;  // without port, each once; IPv4 before IPv6, then by value; never empty
+  std::vector<Peer> addresses;  // without port, each once; IPv4 before IPv6, then by value; of kServices none
   std::chrono::seconds ttl{0};  // the smallest on the way; 0 when the answer isn't from DNS (/etc/hosts, a literal)
+  std::vector<SrvRecord> services = {};  // of kServices, never empty then
 
   bool operator==(const DnsAnswer&) const = default;
 };
@@ -48,10 +53,11 @@ class Resolver {
 // that withdraws the question.
 class DnsWait final : public loop::Wait {
  public:
-  DnsWait(Resolver& resolver, loop::Loop& loop, std::string name, DnsOutcome& outcome);
+  DnsWait(Resolver& resolver, loop::Loop& loop, std::string name, DnsOutcome& outcome, DnsAsk ask = DnsAsk::kAddresses);
   ~DnsWait();
 
   const std::string& name() const { return name_; }
+  DnsAsk ask() const { return ask_; }
   // For the resolver. A second call changes nothing.
   void settle(DnsOutcome outcome);
 
@@ -60,6 +66,7 @@ class DnsWait final : public loop::Wait {
   loop::Loop& loop_;
   std::string name_;
   DnsOutcome& outcome_;
+  const DnsAsk ask_;
 };
 
 // What to do with addresses to which this machine has no route (IPv6 in a network of IPv4 only, most of the time).
@@ -76,8 +83,8 @@ struct DnsOptions {
   Unroutable unroutable = Unroutable::kLeaveOut;
 };
 
-// By c-ares, without a thread: its sockets and timeouts are the loop's. Reads /etc/hosts first, asks for A and AAAA,
-// repeats a truncated answer over TCP. No timer is armed and no socket open while nothing is asked.
+// By c-ares, without a thread: its sockets and timeouts are the loop's. Reads /etc/hosts first, asks for A and AAAA (or
+// SRV), repeats a truncated answer over TCP. No timer is armed and no socket open while nothing is asked.
 class CaresResolver final : public Resolver, private loop::Runnable, private loop::Timer {
  public:
   // The error is a sentence (servers that can't be read, no memory).
@@ -113,7 +120,7 @@ class CaresResolver final : public Resolver, private loop::Runnable, private loo
   void send(DnsWait& wait);
   void armTimer();
   void watchSocket(int fd, uint32_t events);
-  void settleQuery(std::unique_ptr<Query> query, int status, const ares_addrinfo* result);
+  void settleQuery(std::unique_ptr<Query> query, DnsOutcome outcome);
   DnsOutcome outcomeOf(int status, const ares_addrinfo* result) const;
 
   loop::Loop& loop_;

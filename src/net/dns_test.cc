@@ -23,6 +23,7 @@ namespace {
 constexpr uint16_t kA = 1;
 constexpr uint16_t kCname = 5;
 constexpr uint16_t kAaaa = 28;
+constexpr uint16_t kSrv = 33;
 
 void put16(std::string& out, size_t value) {
   out += static_cast<char>(value >> 8);
@@ -196,8 +197,9 @@ class TinyServer final : loop::Pollable {
   std::multimap<std::string, Record> records_;
 };
 
-loop::Task<void> lookUp(Resolver& resolver, loop::Loop& loop, std::string name, DnsOutcome& outcome) {
-  co_await DnsWait(resolver, loop, std::move(name), outcome);
+loop::Task<void> lookUp(Resolver& resolver, loop::Loop& loop, std::string name, DnsOutcome& outcome,
+                        DnsAsk what = DnsAsk::kAddresses) {
+  co_await DnsWait(resolver, loop, std::move(name), outcome, what);
   co_return loop::done;
 }
 
@@ -207,6 +209,9 @@ std::string textOf(const DnsOutcome& outcome) {
   for (const Peer& peer : outcome->addresses) {
     char buffer[kPeerTextMax];
     text += std::string(buffer, printIp(peer, buffer)) + " ";
+  }
+  for (const SrvRecord& each : outcome->services) {
+    text += each.target + ":" + std::to_string(each.port) + "/" + std::to_string(each.priority) + " ";
   }
   return text + std::to_string(outcome->ttl.count()) + "s";
 }
@@ -234,9 +239,9 @@ class Dns : public ::testing::Test {
     }
     return condition();
   }
-  std::string ask(CaresResolver& resolver, const std::string& name) {
+  std::string ask(CaresResolver& resolver, const std::string& name, DnsAsk what = DnsAsk::kAddresses) {
     DnsOutcome outcome = std::unexpected("nothing yet");
-    loop::TestRun<void> run(lookUp(resolver, loop_, name, outcome));
+    loop::TestRun<void> run(lookUp(resolver, loop_, name, outcome, what));
     EXPECT_TRUE(runUntil([&] { return run.isEnded(); }));
     return textOf(outcome);
   }
@@ -249,6 +254,28 @@ class Dns : public ::testing::Test {
   loop::Loop loop_{clock_, std::make_unique<loop::EpollPoller>(loop::Sys::real())};
   TinyServer server_{loop_};
 };
+
+TEST_F(Dns, AsksForServices) {
+  const auto srv = [](uint16_t priority, uint16_t port, std::string_view target) {
+    std::string data;
+    put16(data, priority);
+    put16(data, 5);
+    put16(data, port);
+    return data + encodeName(target);
+  };
+  server_.add("_http._tcp.orders.test", {"", kSrv, 40, srv(10, 82, "b.test")});
+  server_.add("_http._tcp.orders.test", {"", kSrv, 30, srv(0, 81, "A.test")});
+  server_.addA("plain.test", 60, "10.0.0.1");
+  auto resolver = make(options());
+  EXPECT_EQ(ask(*resolver, "_http._tcp.orders.test", DnsAsk::kServices), "a.test:81/0 b.test:82/10 30s");
+  EXPECT_EQ(ask(*resolver, "plain.test", DnsAsk::kServices), "the name exists but has no SRV record");
+  EXPECT_EQ(ask(*resolver, "nobody.test", DnsAsk::kServices),
+            "the name doesn't exist; check its spelling and the search domains in /etc/resolv.conf");
+  server_.truncates = true;
+  EXPECT_EQ(ask(*resolver, "_http._tcp.orders.test", DnsAsk::kServices), "a.test:81/0 b.test:82/10 30s");
+  EXPECT_EQ(server_.asked_tcp, 1u);
+  expectQuiet(*resolver);
+}
 
 TEST_F(Dns, GivesBothFamiliesOnceInOneOrderWithTheSmallestTtl) {
   server_.addAaaa("orders.test", 30, "2001:db8::2");

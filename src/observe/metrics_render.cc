@@ -387,6 +387,20 @@ void renderLimits(Cores cores, Output out) {
   }
 }
 
+void renderEndpointFiles(const ProcessFacts& facts, Output out) {
+  if (facts.endpoint_files.empty()) return;
+  head(out, "remora_endpoint_file_good", "gauge",
+       "1 while the file's endpoints serve; 0: it is refused, those before stay.");
+  for (const auto& each : facts.endpoint_files) {
+    fmt::format_to(out, "remora_endpoint_file_good{{file=\"{}\"}} {}\n", escapeLabel(each.file), each.is_good ? 1 : 0);
+  }
+  head(out, "remora_endpoint_file_failures_total", "counter", "Readings of a file of endpoints that were refused.");
+  for (const auto& each : facts.endpoint_files) {
+    fmt::format_to(out, "remora_endpoint_file_failures_total{{file=\"{}\"}} {}\n", escapeLabel(each.file),
+                   each.failures);
+  }
+}
+
 void renderProcess(const ProcessFacts& facts, Output out) {
   single(out, "remora_access_log_lost_lines_total", "counter", "Access log lines lost because writing them failed.",
          facts.access_log_lost);
@@ -406,6 +420,7 @@ void renderProcess(const ProcessFacts& facts, Output out) {
     fmt::format_to(out, "remora_tls_certificate_expiry_timestamp_seconds{{file=\"{}\",subject=\"{}\"}} {}\n",
                    escapeLabel(certificate.file), escapeLabel(certificate.subject), certificate.not_after);
   }
+  renderEndpointFiles(facts, out);
   renderOverload(facts.overload, out);
   single(out, "process_cpu_seconds_total", "counter", "User and system CPU time spent, in seconds.", facts.cpu_seconds);
   single(out, "process_resident_memory_bytes", "gauge", "Resident memory.", facts.resident_bytes);

@@ -53,6 +53,12 @@ struct ProcessFacts {
     uint64_t endpoints = 0;
   };
   std::vector<HealthChecks> health_checks;  // of services that have some
+  struct EndpointFile {
+    std::string file;
+    bool is_good = true;  // what it says now serves
+    uint64_t failures = 0;
+  };
+  std::vector<EndpointFile> endpoint_files;
   OverloadFacts overload;
 };
 

@@ -103,6 +103,15 @@ TEST(RequestMetrics, RecordsRequests) {
   EXPECT_THAT(text, HasSubstr("remora_upstream_duration_seconds_count" + labels + "} 2\n"));
 }
 
+TEST(Metrics, TellHowFilesOfEndpointsAre) {
+  ProcessFacts facts;
+  facts.endpoint_files = {{"/a.yaml", true, 0}, {"/\"b.yaml", false, 3}};
+  const std::string text = renderPrometheus({}, facts);
+  EXPECT_THAT(text, HasSubstr("\nremora_endpoint_file_good{file=\"/a.yaml\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("\nremora_endpoint_file_good{file=\"/\\\"b.yaml\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("\nremora_endpoint_file_failures_total{file=\"/\\\"b.yaml\"} 3\n"));
+}
+
 TEST(Metrics, SumsOverCores) {
   CoreMetrics one, two;
   one.downstream_accepted.add(3);
@@ -118,6 +127,7 @@ TEST(Metrics, SumsOverCores) {
   EXPECT_THAT(text, HasSubstr("status_class=\"2xx\",reason=\"ok\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("\nremora_build_info{version=\"1.2\\\"3\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("\nremora_reload_failures_total 7\n"));
+  EXPECT_THAT(text, Not(HasSubstr("remora_endpoint_file")));
   EXPECT_THAT(text, HasSubstr("\nremora_metric_series 2\n"));
 }
 

@@ -55,6 +55,7 @@ enum class Outcome : uint16_t {
   kHedgeWon,        // and it answered first; argument: its endpoint's index
   kPanicked,        // too few endpoints are well, so all are tried; argument: how many are
   kRateLimitAsked,  // a rate_limit_service was asked; rule: the route; argument: a LimitAnswer
+  kSubset,          // rule: the route; argument: endpoints with its labels; 0: none, any is taken (fallback)
   kOverloaded,      // remora itself is too full for the request; argument: see overloadArgument
   kCount,
 };

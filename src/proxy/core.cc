@@ -45,7 +45,7 @@ void Core::adoptSnapshot(snapshot::SnapshotPtr snapshot, std::shared_ptr<net::Lo
   for (const model::Cluster& cluster : snapshot->config.clusters) {
     const auto known = clusters_.find(cluster.name);
     auto state = known != clusters_.end() ? known->second : makeRef<upstream::ClusterState>(loop_, metrics_);
-    state->configure(cluster, snapshot->tls_clients[by_index.size()]);
+    state->configure(cluster, snapshot->tls_clients[by_index.size()], snapshot->config.zone);
     if (const auto set = endpoint_sets_.find(cluster.name); set != endpoint_sets_.end()) state->adopt(set->second);
     by_index.push_back(state);
     clusters.emplace(cluster.name, std::move(state));

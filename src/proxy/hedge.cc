@@ -100,7 +100,8 @@ Duration headStart(Exchange& exchange) {
 std::unique_ptr<SecondAttempt> startSecond(Exchange& exchange, Race& race) {
   Core& core = exchange.core;
   upstream::ClusterState& cluster = *exchange.snapshot->cluster(exchange.plan.cluster);
-  Ref<upstream::EndpointState> other = cluster.choose(core.ids(), exchange.endpoint.get(), std::nullopt);
+  const model::Subset& subset = exchange.plan.choice.route->forward->clusters[exchange.plan.member].subset;
+  Ref<upstream::EndpointState> other = cluster.choose(core.ids(), exchange.endpoint.get(), std::nullopt, &subset);
   if (!other || other.get() == exchange.endpoint.get()) return nullptr;
   std::optional<std::string> text = RequestCopy::textOf(exchange);
   if (!text) return nullptr;

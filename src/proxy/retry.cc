@@ -134,6 +134,8 @@ class Attempts {
         record_(exchange.record),
         cluster_(exchange.snapshot->cluster(exchange.plan.cluster)) {
     if (exchange.plan.route().retry && !exchange.is_copy) retry_ = &*exchange.plan.route().retry;
+    const model::Subset& subset = exchange.plan.choice.route->forward->clusters[exchange.plan.member].subset;
+    if (!subset.labels.empty() && !exchange.is_copy) subset_ = &subset;  // a mirror's service has others
   }
 
   // How it goes on after an attempt.
@@ -152,6 +154,7 @@ class Attempts {
  private:
   const std::optional<model::Hedge>& hedge() const { return exchange_.plan.route().hedge; }
   Freshness firstFreshness();
+  void noteSubset();
   Next nextByDefault(const Failure& failure);
   Next nextByRetry(const Tried& tried);
   Next deny(observe::RetryDenial denial);
@@ -164,7 +167,9 @@ class Attempts {
   const model::Retry* retry_ = &kNoRetry;  // of the route, which the exchange's snapshot holds
   Freshness freshness_ = Freshness::kAny;
   std::optional<uint64_t> hash_;
-  uint32_t retries_ = 0;  // by the route's retry
+  const model::Subset* subset_ = nullptr;  // of the route's destination, if it asks for labels
+  uint32_t retries_ = 0;                   // by the route's retry
+  uint8_t refused_ = 0;                    // endpoints that couldn't be connected to
 };
 
 // A body that couldn't be sent again gets a fresh connection, where the idle race can't happen.
@@ -187,13 +192,23 @@ void Attempts::begin() {
 
 Result<void> Attempts::choose() {
   Ref<upstream::EndpointState>& endpoint = exchange_.endpoint;
-  upstream::EndpointState* const stuck = record_.attempts == 0 ? stickyEndpoint(exchange_, *cluster_) : nullptr;
-  endpoint = stuck ? Ref<upstream::EndpointState>(stuck) : cluster_->choose(core_.ids(), endpoint.get(), hash_);
+  upstream::EndpointState* const stuck =
+      record_.attempts == 0 ? stickyEndpoint(exchange_, *cluster_, subset_) : nullptr;
+  endpoint =
+      stuck ? Ref<upstream::EndpointState>(stuck) : cluster_->choose(core_.ids(), endpoint.get(), hash_, subset_);
+  if (subset_ && record_.attempts == 0 && endpoint) noteSubset();
+  if (!endpoint && subset_ && !cluster_->endpoints().empty()) return fail(Reason::kNoSubset, Reached::kNo);
   if (!endpoint) return fail(cluster_->hasDnsFailed() ? Reason::kDnsFailed : Reason::kNoEndpoint, Reached::kNo);
   if (cluster_->panics() && record_.attempts == 0) {
     record_.decide(Outcome::kPanicked, {}, static_cast<uint16_t>(cluster_->available()), core_.now());
   }
   return {};
+}
+
+void Attempts::noteSubset() {
+  const bool falls_back = !model::hasAll(exchange_.endpoint->endpoint.labels, subset_->labels);
+  const size_t count = falls_back ? 0 : std::min<size_t>(cluster_->countOf(subset_), UINT16_MAX);
+  record_.decide(Outcome::kSubset, exchange_.plan.choice.route->rule, static_cast<uint16_t>(count), core_.now());
 }
 
 Freshness Attempts::beginAttempt() {
@@ -238,7 +253,8 @@ Attempts::Next Attempts::nextByDefault(const Failure& failure) {
   const bool never_arrived = failure.reached == Reached::kNo;
   Next next;
   if (isConnectFailure(failure.reason)) {
-    if (!never_arrived || !mayTryAnother(failure, record_.attempts, *cluster_)) return {};
+    ++refused_;
+    if (!never_arrived || !mayTryAnother(failure, refused_, cluster_->countOf(subset_))) return {};
     next.kind = Next::Kind::kOtherEndpoint;
   } else {
     const bool ended = failure.reason == Reason::kUpstreamClosed || failure.reason == Reason::kUpstreamReset;
@@ -316,8 +332,8 @@ bool takePermit(Core& core, Exchange& exchange, upstream::ClusterState& cluster)
 
 }  // namespace
 
-bool mayTryAnother(const Failure& failure, uint8_t attempts, const upstream::ClusterState& cluster) {
-  return isConnectFailure(failure.reason) && attempts < kAttemptsMost && attempts < cluster.endpoints().size();
+bool mayTryAnother(const Failure& failure, uint8_t attempts, size_t endpoints) {
+  return isConnectFailure(failure.reason) && attempts < kAttemptsMost && attempts < endpoints;
 }
 
 loop::Task<void> tryUpstreams(Core& core, Exchange& exchange) {

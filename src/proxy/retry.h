@@ -12,8 +12,9 @@ namespace remora::proxy {
 // refuses connections. Also of connections that are relayed as they are.
 inline constexpr uint8_t kAttemptsMost = 3;
 
-// Another endpoint may do better: this one can't be connected to, and not all were tried.
-bool mayTryAnother(const Failure& failure, uint8_t attempts, const upstream::ClusterState& cluster);
+// Another endpoint may do better: this one can't be connected to, and not all of `endpoints`
+// were tried.
+bool mayTryAnother(const Failure& failure, uint8_t attempts, size_t endpoints);
 
 // Leaves the answer in exchange.response, see attempt().
 loop::Task<void> tryUpstreams(Core& core, Exchange& exchange);

@@ -33,12 +33,14 @@ std::optional<uint64_t> hashOrMakeCookie(Exchange& exchange, const model::Cluste
   return std::nullopt;
 }
 
-upstream::EndpointState* stickyEndpoint(Exchange& exchange, upstream::ClusterState& cluster) {
+upstream::EndpointState* stickyEndpoint(Exchange& exchange, upstream::ClusterState& cluster,
+                                        const model::Subset* subset) {
   const std::optional<model::Sticky>& sticky = cluster.options().sticky;
   if (!sticky) return nullptr;
   const std::optional<std::string_view> value = cookieOf(*exchange.request.headers, sticky->cookie);
   if (!value) return nullptr;
-  upstream::EndpointState* const named = cluster.endpointOfToken(*value);
+  upstream::EndpointState* named = cluster.endpointOfToken(*value);
+  if (named && subset && !model::hasAll(named->endpoint.labels, subset->labels)) named = nullptr;
   exchange.record.decide(observe::Outcome::kStuck, {}, named ? 0 : 1, exchange.core.now());
   return named;
 }

@@ -14,7 +14,8 @@ namespace remora::proxy {
 std::optional<uint64_t> hashOrMakeCookie(Exchange& exchange, const model::Cluster& cluster);
 
 // The endpoint that the request's cookie names, where the service is sticky and that one may be used; else null.
-upstream::EndpointState* stickyEndpoint(Exchange& exchange, upstream::ClusterState& cluster);
+upstream::EndpointState* stickyEndpoint(Exchange& exchange, upstream::ClusterState& cluster,
+                                        const model::Subset* subset);
 // The answer comes from exchange.endpoint: its cookie goes out where the client hasn't got it.
 void keepAtEndpoint(Exchange& exchange, const upstream::ClusterState& cluster);
 

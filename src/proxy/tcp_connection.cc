@@ -94,7 +94,9 @@ loop::Task<void> TcpConnection::connect() {
     }
     ++endpoint_->failures;
     record_.decide(Outcome::kAttemptFailed, {}, static_cast<uint16_t>(connected.error().reason), core_.now());
-    if (!mayTryAnother(connected.error(), record_.attempts, *cluster)) co_return std::unexpected(connected.error());
+    if (!mayTryAnother(connected.error(), record_.attempts, cluster->endpoints().size())) {
+      co_return std::unexpected(connected.error());
+    }
   }
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <string_view>
 
 #include "base/random.h"
 
@@ -11,6 +13,9 @@ namespace {
 // A priority takes all requests until fewer than five of its seven endpoints are well; then the next takes what is
 // missing.
 constexpr uint64_t kOverprovision = 140;
+
+// A load is a percentage in so many parts.
+constexpr uint64_t kZoneParts = 1000;
 
 // So often another one is drawn before all are looked at.
 constexpr int kDraws = 4;
@@ -64,8 +69,55 @@ void Balancer::addGroup(Priority& priority, uint32_t load, bool is_short) {
     members.push_back(state);
     weights.push_back(state->endpoint.weight);
   }
+  if (!panics && !options_.own_zone.empty() && addByZone(priority, members, load)) return;
+  addMembers(std::move(members), weights, load * static_cast<uint32_t>(kZoneParts));
+}
+
+void Balancer::addMembers(std::vector<EndpointState*> members, std::span<const uint32_t> weights, uint32_t load) {
   groups_.emplace_back(std::move(members), weights).load = load;
   loads_ += load;
+}
+
+// Callers are taken to be spread evenly over the zones, so that each zone has to bear an even share. What the own zone
+// weighs of those that are well, against that share, is what it takes; only what is missing goes to others, by what
+// each of them has beyond its own share. False when all are alike.
+bool Balancer::addByZone(const Priority& priority, const std::vector<EndpointState*>& members, uint32_t load) {
+  std::map<std::string_view, uint64_t> weight_of;
+  uint64_t sum = 0;
+  for (const EndpointState* state : members) {
+    weight_of[state->endpoint.zone] += state->endpoint.weight;
+    sum += state->endpoint.weight;
+  }
+  // Those whose endpoints are all ill have callers all the same.
+  std::set<std::string_view> every;
+  for (const EndpointState* state : priority.all) every.insert(state->endpoint.zone);
+  const uint64_t zones = every.size();
+  const auto own = weight_of.find(options_.own_zone);
+  if (own == weight_of.end() || weight_of.size() == 1) return false;
+  const uint64_t local = std::min<uint64_t>(kZoneParts, own->second * zones * kZoneParts / sum);
+  std::vector<EndpointState*> near;
+  std::vector<EndpointState*> far;
+  std::vector<uint32_t> near_weights;
+  std::vector<uint32_t> far_weights;
+  for (EndpointState* state : members) {
+    const uint64_t weight = state->endpoint.weight;
+    const uint64_t of_zone = weight_of[state->endpoint.zone];
+    if (state->endpoint.zone == options_.own_zone) {
+      near.push_back(state);
+      near_weights.push_back(state->endpoint.weight);
+    } else if (local == kZoneParts) {
+      far.push_back(state);
+      far_weights.push_back(state->endpoint.weight);
+    } else if (of_zone * zones > sum) {
+      constexpr uint64_t kFineness = 64;
+      far.push_back(state);
+      far_weights.push_back(static_cast<uint32_t>(
+          std::max<uint64_t>(1, weight * kFineness * (of_zone * zones - sum) / (of_zone * zones))));
+    }
+  }
+  addMembers(std::move(near), near_weights, load * static_cast<uint32_t>(local));
+  addMembers(std::move(far), far_weights, load * static_cast<uint32_t>(kZoneParts - local));
+  return true;
 }
 
 EndpointState* Balancer::pick(const Pick& pick) {
@@ -90,11 +142,11 @@ EndpointState* Balancer::pick(const Pick& pick) {
 Balancer::Group& Balancer::groupFor(const Pick& pick) {
   if (groups_.size() == 1) return groups_.front();
   uint64_t at = below(pick.random.next(), loads_);
-  for (Group& group : groups_) {
-    if (at < group.load) return group;
-    at -= group.load;
-  }
-  return groups_.back();
+  size_t i = 0;
+  while (i + 1 < groups_.size() && at >= groups_[i].load) at -= groups_[i++].load;
+  // Of a group of one that has failed there is no other: then of the next.
+  if (groups_[i].members.size() == 1 && groups_[i].members.front() == pick.but_not) i = (i + 1) % groups_.size();
+  return groups_[i];
 }
 
 // In turn or by chance; neither the one that has failed, nor one that just starts, unless there is no other.

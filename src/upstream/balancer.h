@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "model/cluster.h"
@@ -20,6 +21,7 @@ class Balancer {
     model::Balance balance = model::Balance::kLeastRequest;
     uint32_t panic_percent = 50;
     Duration slow_start{0};
+    std::string own_zone;  // its endpoints are preferred; empty: zones don't matter
   };
   struct Pick {
     Instant now;
@@ -43,7 +45,7 @@ class Balancer {
     std::vector<EndpointState*> members;
     WeightedChance chance;
     WeightedTurns turns;
-    uint32_t load = 0;  // its share of the requests, in parts of the sum
+    uint32_t load = 0;  // its share of the requests, in parts of the sum; 0: only instead of one that has failed
   };
   struct Priority {
     std::vector<EndpointState*> all;
@@ -52,6 +54,8 @@ class Balancer {
   };
 
   void addGroup(Priority& priority, uint32_t load, bool is_short);
+  bool addByZone(const Priority& priority, const std::vector<EndpointState*>& members, uint32_t load);
+  void addMembers(std::vector<EndpointState*> members, std::span<const uint32_t> weights, uint32_t load);
   Group& groupFor(const Pick& pick);
   EndpointState* draw(Group& group, const Pick& pick);
   EndpointState* drawOther(Group& group, const Pick& pick, const EndpointState* first);

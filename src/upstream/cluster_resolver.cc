@@ -6,21 +6,50 @@
 
 #include "base/ascii.h"
 #include "base/check.h"
+#include "upstream/endpoint_ring.h"
+#include "upstream/random_subset.h"
 
 namespace remora::upstream {
 namespace {
 
-// DNS names are the same in any case (RFC 4343).
+using Kind = model::SocketAddress::Kind;
+
+// DNS names are the same in any case (RFC 4343). Names of SRV records are asked for by themselves.
 std::string keyOf(const model::SocketAddress& address) {
-  return ascii::toLower(address.host);
+  return (address.kind == Kind::kSrv ? "srv://" : "") + ascii::toLower(address.host);
 }
 
-Endpoint endpointOf(const model::Endpoint& from, net::Address address) {
-  Endpoint endpoint{.address = address, .text = address.text()};
+bool isName(const model::SocketAddress& address) {
+  return address.kind == Kind::kDns || address.kind == Kind::kSrv;
+}
+
+std::string sourceOf(const model::Origin& origin) {
+  return origin.line ? origin.file + ":" + std::to_string(origin.line) : origin.path;
+}
+
+Endpoint endpointOf(const model::Endpoint& from) {
+  Endpoint endpoint;
   endpoint.weight = from.weight;
   endpoint.priority = from.priority;
   endpoint.zone = from.zone;
+  endpoint.labels = from.labels;
+  endpoint.source = sourceOf(from.origin);
   return endpoint;
+}
+
+Endpoint at(Endpoint endpoint, net::Address address) {
+  endpoint.text = address.text();
+  endpoint.address = address;
+  return endpoint;
+}
+
+// "_http._tcp.orders.test" is of orders.test. Who answers must prove that name, not the target's: a forged answer of
+// DNS names any target (RFC 6125 section 6.2.1).
+std::string domainOf(std::string_view srv_name) {
+  while (srv_name.starts_with('_') && srv_name.find('.') != std::string_view::npos) {
+    srv_name.remove_prefix(srv_name.find('.') + 1);
+  }
+  return std::string(srv_name);
 }
 
 }  // namespace
@@ -29,13 +58,15 @@ struct ClusterResolver::Name {
   explicit Name(loop::Loop& loop) : scope(loop) {}
 
   NameFacts facts;
+  bool is_srv = false;
+  std::optional<std::vector<net::SrvRecord>> next;  // records that don't serve yet
   bool is_started = false;
   loop::TaskScope scope;  // its keepFresh
 };
 
 ClusterResolver::ClusterResolver(loop::Loop& loop, net::Resolver& resolver, const model::Cluster& cluster,
-                                 OnChange on_change, uint32_t seed)
-    : loop_(loop), resolver_(resolver), on_change_(std::move(on_change)), random_(seed) {
+                                 OnChange on_change, uint32_t seed, uint64_t subset_seed)
+    : loop_(loop), resolver_(resolver), on_change_(std::move(on_change)), random_(seed), subset_seed_(subset_seed) {
   adopt(cluster);
 }
 
@@ -57,9 +88,22 @@ void ClusterResolver::update(const model::Cluster& cluster) {
 void ClusterResolver::adopt(const model::Cluster& cluster) {
   endpoints_ = cluster.endpoints;
   balance_ = cluster.balance;
+  subset_size_ = cluster.subset_size;
+  keepWanted();
+}
+
+// Exactly the names that endpoints and records ask for.
+void ClusterResolver::keepWanted() {
   std::set<std::string> wanted;
   for (const model::Endpoint& endpoint : endpoints_) {
-    if (endpoint.address.kind == model::SocketAddress::Kind::kDns) wanted.insert(keyOf(endpoint.address));
+    if (!isName(endpoint.address)) continue;
+    const std::string key = keyOf(endpoint.address);
+    wanted.insert(key);
+    const auto known = names_.find(key);
+    if (endpoint.address.kind != Kind::kSrv || known == names_.end()) continue;
+    for (const net::SrvRecord& record : known->second->facts.services) wanted.insert(record.target);
+    if (!known->second->next) continue;
+    for (const net::SrvRecord& record : *known->second->next) wanted.insert(record.target);
   }
   std::erase_if(names_, [&](const auto& entry) { return !wanted.contains(entry.first); });
   for (const std::string& name : wanted) {
@@ -67,6 +111,7 @@ void ClusterResolver::adopt(const model::Cluster& cluster) {
     if (known) continue;
     known = std::make_unique<Name>(loop_);
     known->facts.name = name;
+    known->is_srv = name.starts_with("srv://");
   }
 }
 
@@ -80,9 +125,15 @@ void ClusterResolver::startNames() {
 loop::Task<void> ClusterResolver::keepFresh(Name& name) {
   for (;;) {
     net::DnsOutcome outcome;
-    co_await net::DnsWait(resolver_, loop_, name.facts.name, outcome);
+    if (name.is_srv) {
+      co_await net::DnsWait(resolver_, loop_, name.facts.name.substr(6), outcome, net::DnsAsk::kServices);
+    } else {
+      co_await net::DnsWait(resolver_, loop_, name.facts.name, outcome);
+    }
     const Duration rest = noteOutcome(name, outcome);
+    promote();
     publishIfChanged();
+    startNames();
     co_await loop::Sleep(loop_, Deadline::after(loop_.now(), rest));
   }
 }
@@ -90,8 +141,10 @@ loop::Task<void> ClusterResolver::keepFresh(Name& name) {
 // Returns how long to wait before asking again.
 Duration ClusterResolver::noteOutcome(Name& name, const net::DnsOutcome& outcome) {
   NameFacts& facts = name.facts;
-  if (outcome && !outcome->addresses.empty()) {
+  const bool is_good = outcome && !(name.is_srv ? outcome->services.empty() : outcome->addresses.empty());
+  if (is_good) {
     facts.addresses = outcome->addresses;
+    if (name.is_srv) name.next = outcome->services;
     facts.answered_wall_nanos = loop_.clock().wallNanos();
     facts.ttl = outcome->ttl;
     facts.last_error.clear();
@@ -101,13 +154,36 @@ Duration ClusterResolver::noteOutcome(Name& name, const net::DnsOutcome& outcome
     const Duration kept = std::max<Duration>(std::min(outcome->ttl, most), kLeastRefresh);
     return kept + scaled(kept, kRefreshJitter * draw());
   }
-  facts.last_error = outcome ? "the answer has no address" : outcome.error();
+  facts.last_error =
+      outcome ? name.is_srv ? "the answer has no SRV record" : "the answer has no address" : outcome.error();
   // Between half of and the whole of 2, 4, 8, 16, 30 seconds: never under kLeastBackoff.
   Duration upper = 2 * kLeastBackoff;
   for (uint32_t i = 0; i < facts.failures && upper < kMostBackoff; ++i) upper *= 2;
   upper = std::min(upper, kMostBackoff);
   if (facts.failures < UINT32_MAX) ++facts.failures;
   return scaled(upper, 0.5 + 0.5 * draw());
+}
+
+// Records whose hosts are known take the place of those before them.
+void ClusterResolver::promote() {
+  keepWanted();
+  for (auto& [key, name] : names_) {
+    if (!name->next || !areSettled(*name->next)) continue;
+    const bool has_address = std::ranges::any_of(
+        *name->next, [&](const net::SrvRecord& record) { return !names_.at(record.target)->facts.addresses.empty(); });
+    // The next answer of any of them asks again; until then who serves goes on.
+    if (!has_address && !name->facts.services.empty()) continue;
+    name->facts.services = std::move(*name->next);
+    name->next.reset();
+  }
+  keepWanted();
+}
+
+bool ClusterResolver::areSettled(const std::vector<net::SrvRecord>& records) const {
+  return std::ranges::all_of(records, [&](const net::SrvRecord& record) {
+    const NameFacts& facts = names_.at(record.target)->facts;
+    return facts.answered_wall_nanos || facts.failures > 0;
+  });
 }
 
 void ClusterResolver::publishIfChanged() {
@@ -128,24 +204,47 @@ void ClusterResolver::publishIfChanged() {
 EndpointSet ClusterResolver::collect() {
   EndpointSet set;
   for (const model::Endpoint& configured : endpoints_) {
-    if (configured.address.kind != model::SocketAddress::Kind::kDns) {
+    if (configured.address.kind == Kind::kSrv) {
+      addServices(set, configured);
+    } else if (configured.address.kind == Kind::kDns) {
+      Endpoint like = endpointOf(configured);
+      like.name = configured.address.host;
+      addNamed(set, like, keyOf(configured.address), configured.address.port);
+    } else if (auto address = net::Address::of(configured.address)) {
       // The writers of the model have refused whatever can't be an address.
-      if (auto address = net::Address::of(configured.address))
-        set.endpoints.push_back(endpointOf(configured, *address));
-      continue;
-    }
-    const NameFacts& facts = names_.at(keyOf(configured.address))->facts;
-    set.dns_failed |= facts.addresses.empty() && facts.failures > 0;
-    for (net::Peer peer : facts.addresses) {
-      peer.port = configured.address.port;
-      set.endpoints.push_back(endpointOf(configured, net::Address::of(peer)));
-      set.endpoints.back().name = configured.address.host;
+      set.endpoints.push_back(at(endpointOf(configured), *address));
     }
   }
+  keepRandomSubset(set.endpoints, subset_size_, subset_seed_);
   set.shared = shared_;
   keepHealth(set);
-  set.ring = ringOf(set);
+  std::vector<const Endpoint*> members;
+  for (const Endpoint& endpoint : set.endpoints) members.push_back(&endpoint);
+  set.ring = ringOf(balance_, members);
   return set;
+}
+
+void ClusterResolver::addNamed(EndpointSet& set, const Endpoint& like, const std::string& host, uint16_t port) const {
+  const NameFacts& facts = names_.at(host)->facts;
+  set.dns_failed |= facts.addresses.empty() && facts.failures > 0;
+  for (net::Peer peer : facts.addresses) {
+    peer.port = port;
+    set.endpoints.push_back(at(like, net::Address::of(peer)));
+  }
+}
+
+void ClusterResolver::addServices(EndpointSet& set, const model::Endpoint& configured) const {
+  const NameFacts& facts = names_.at(keyOf(configured.address))->facts;
+  set.dns_failed |= facts.services.empty() && facts.failures > 0;
+  for (const net::SrvRecord& record : facts.services) {
+    Endpoint like = endpointOf(configured);
+    // RFC 2782: a weight of 0 has a very small chance beside others, and an even one among its like.
+    like.weight = std::max<uint32_t>(record.weight, 1);
+    like.priority += record.priority;
+    like.name = domainOf(configured.address.host);
+    like.source += " (" + record.target + ":" + std::to_string(record.port) + " of " + keyOf(configured.address) + ")";
+    addNamed(set, like, record.target, record.port);
+  }
 }
 
 // What is known of an endpoint belongs to its address, for as long as some set has it.
@@ -157,18 +256,6 @@ void ClusterResolver::keepHealth(EndpointSet& set) {
     kept.insert_or_assign(endpoint.text, endpoint.health);
   }
   health_ = std::move(kept);
-}
-
-std::shared_ptr<const HashRing> ClusterResolver::ringOf(const EndpointSet& set) const {
-  if (balance_ != model::Balance::kRingHash && balance_ != model::Balance::kMaglev) return nullptr;
-  uint32_t preferred = UINT32_MAX;
-  for (const Endpoint& endpoint : set.endpoints) preferred = std::min(preferred, endpoint.priority);
-  std::vector<HashRing::Member> members;
-  for (const Endpoint& endpoint : set.endpoints) {
-    members.push_back({endpoint.text, endpoint.priority == preferred ? endpoint.weight : 0});
-  }
-  const bool is_ring = balance_ == model::Balance::kRingHash;
-  return HashRing::make(is_ring ? HashRing::Kind::kRing : HashRing::Kind::kMaglev, members);
 }
 
 bool ClusterResolver::isSettled() const {

@@ -1,7 +1,9 @@
-// Who is in a cluster, now: turns its configured endpoints, addresses and DNS names, into EndpointSets, and keeps the
-// names fresh by their TTL. One a cluster, owned by whoever publishes endpoints; belongs to the control thread's loop.
-// Addresses once learned are kept for as long as DNS fails: a DNS that is down must not take healthy services with
-// it. It never looks at health and never touches a core.
+// Who is in a cluster, now: turns its configured endpoints, addresses, DNS names and SRV names, into EndpointSets, and
+// keeps the names fresh by their TTL. The hosts that SRV records name are names as any other; new records serve once
+// each of their hosts has been answered or has failed, and never if none of them has an address. One a cluster, owned
+// by whoever publishes endpoints; belongs to the control thread's loop. Addresses once learned are kept for as long as
+// DNS fails: a DNS that is down must not take healthy services with it. It never looks at health and never touches a
+// core.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +38,8 @@ inline constexpr double kRefreshJitter = 0.1;
 
 // What is known of one name, for /clusters.
 struct NameFacts {
-  std::string name;
+  std::string name;                            // of SRV records "srv://name"
+  std::vector<net::SrvRecord> services;        // that serve
   std::vector<net::Peer> addresses;            // of the last good answer, without ports
   std::optional<int64_t> answered_wall_nanos;  // when that came, since 1970; nothing before the first
   std::chrono::seconds ttl{0};                 // as the answer said
@@ -49,9 +52,10 @@ class ClusterResolver {
   // Gets every new set, in rising versions, on the loop's thread. It may not destroy or update() the resolver.
   using OnChange = std::function<void(EndpointSetPtr)>;
 
-  // `resolver` outlives this. Nothing happens before start(). `seed` is of the jitter.
+  // `resolver` outlives this. Nothing happens before start(). `seed` is of the jitter,
+  // `subset_seed` of what the process uses of a service with subset_size: the same for its whole life.
   ClusterResolver(loop::Loop& loop, net::Resolver& resolver, const model::Cluster& cluster, OnChange on_change,
-                  uint32_t seed = std::random_device{}());
+                  uint32_t seed = std::random_device{}(), uint64_t subset_seed = 0);
   // Withdraws open questions.
   ~ClusterResolver();
   ClusterResolver(const ClusterResolver&) = delete;
@@ -74,11 +78,15 @@ class ClusterResolver {
   struct Name;
 
   void adopt(const model::Cluster& cluster);
+  void keepWanted();
+  void promote();
+  bool areSettled(const std::vector<net::SrvRecord>& records) const;
   void startNames();
   void publishIfChanged();
   EndpointSet collect();
+  void addNamed(EndpointSet& set, const Endpoint& like, const std::string& host, uint16_t port) const;
+  void addServices(EndpointSet& set, const model::Endpoint& configured) const;
   void keepHealth(EndpointSet& set);
-  std::shared_ptr<const HashRing> ringOf(const EndpointSet& set) const;
   loop::Task<void> keepFresh(Name& name);
   Duration noteOutcome(Name& name, const net::DnsOutcome& outcome);
   double draw() { return std::uniform_real_distribution<double>(0, 1)(random_); }
@@ -87,6 +95,8 @@ class ClusterResolver {
   net::Resolver& resolver_;
   OnChange on_change_;
   std::minstd_rand random_;
+  const uint64_t subset_seed_;
+  uint32_t subset_size_ = 0;
   std::vector<model::Endpoint> endpoints_;
   std::map<std::string, std::unique_ptr<Name>> names_;             // each asked for once, whatever the number of ports
   std::map<std::string, std::shared_ptr<EndpointHealth>> health_;  // by the address's text

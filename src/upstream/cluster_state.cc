@@ -14,7 +14,8 @@ constexpr uint64_t kTokenSeed = 0x73746963'6b790001;
 
 }  // namespace
 
-void ClusterState::configure(const model::Cluster& cluster, std::shared_ptr<const tls::ClientContext> tls) {
+void ClusterState::configure(const model::Cluster& cluster, std::shared_ptr<const tls::ClientContext> tls,
+                             std::string_view own_zone) {
   // Whom it trusts or what it shows has changed: what was connected under the old settings is used no more. A
   // certificate that was only renewed is such a change as well; running exchanges finish.
   const bool is_other = !tls != !tls_ || (tls && tls->fingerprint() != tls_->fingerprint());
@@ -22,6 +23,8 @@ void ClusterState::configure(const model::Cluster& cluster, std::shared_ptr<cons
   tls_ = std::move(tls);
   if (is_other && had_settings) closeIdle();
   options_ = cluster;
+  own_zone_ = cluster.zone_aware ? own_zone : std::string_view();
+  forgetSubsets();
   options_.endpoints.clear();
   for (const Ref<EndpointState>& endpoint : endpoints_) endpoint->setOptions(options_.pool);
   shared_->requests->setBounds(options_.limits.requests, options_.limits.pending);
@@ -33,13 +36,16 @@ void ClusterState::adopt(EndpointSetPtr set) {
   endpoints_.clear();
   health_.clear();
   by_token_.clear();
+  forgetSubsets();
+  // One address may come from two names.
+  std::unordered_multimap<std::string, size_t> known;
+  for (size_t i = 0; i < kept.size(); ++i) known.emplace(kept[i]->endpoint.text, i);
   for (const Endpoint& endpoint : set->endpoints) {
-    const auto same = std::find_if(kept.begin(), kept.end(), [&](const Ref<EndpointState>& state) {
-      return state && state->endpoint.address == endpoint.address;
-    });
-    const bool is_new = same == kept.end();
-    Ref<EndpointState> state =
-        is_new ? makeRef<EndpointState>(endpoint, loop_, metrics_) : std::exchange(*same, Ref<EndpointState>());
+    const auto same = known.find(endpoint.text);
+    const bool is_new = same == known.end();
+    Ref<EndpointState> state = is_new ? makeRef<EndpointState>(endpoint, loop_, metrics_)
+                                      : std::exchange(kept[same->second], Ref<EndpointState>());
+    if (!is_new) known.erase(same);
     // Those that are there from the beginning start together, and with all of the load.
     if (is_new && set_) state->joined = loop_.now();
     std::shared_ptr<EndpointHealth> health = std::move(state->endpoint.health);
@@ -75,19 +81,62 @@ void ClusterState::refresh() {
     available_ += state->is_available;
     ejected_ += state->endpoint.health->isEjected();
   }
-  balancer_.rebuild(
-      {.balance = options_.balance, .panic_percent = options_.panic_percent, .slow_start = options_.slow_start},
-      endpoints_, set_ ? set_->ring : nullptr);
+  balancer_.rebuild(balancing(), endpoints_, set_ ? set_->ring : nullptr);
+}
+
+Balancer::Options ClusterState::balancing() const {
+  return {.balance = options_.balance,
+          .panic_percent = options_.panic_percent,
+          .slow_start = options_.slow_start,
+          .own_zone = own_zone_};
+}
+
+// Each route's is looked for once; routes with the same labels share one, so that their turns are one.
+SubsetState& ClusterState::stateOf(const model::Subset& subset) {
+  SubsetState*& found = subset_of_[&subset];
+  if (!found) {
+    const auto same = std::ranges::find_if(subsets_, [&](const auto& each) { return each->labels == subset.labels; });
+    found =
+        same != subsets_.end()
+            ? same->get()
+            : subsets_.emplace_back(std::make_unique<SubsetState>(subset.labels, endpoints_, options_.balance)).get();
+  }
+  if (found->seen_version != seen_version_) {
+    found->seen_version = seen_version_;
+    found->balancer.rebuild(balancing(), found->endpoints, found->ring);
+  }
+  return *found;
+}
+
+void ClusterState::forgetSubsets() {
+  subset_of_.clear();
+  subsets_.clear();
+}
+
+size_t ClusterState::countOf(const model::Subset* subset) {
+  if (!subset || subset->labels.empty()) return endpoints_.size();
+  refresh();
+  const size_t count = stateOf(*subset).endpoints.size();
+  return count == 0 && subset->falls_back ? endpoints_.size() : count;
 }
 
 Ref<EndpointState> ClusterState::choose(observe::IdSource& random, const EndpointState* but_not,
-                                        std::optional<uint64_t> hash) {
+                                        std::optional<uint64_t> hash, const model::Subset* subset) {
   refresh();
   if (options_.health_check) shared_->noteUse();
+  const Balancer::Pick how{.now = loop_.now(), .random = random, .but_not = but_not, .hash = hash};
+  if (!subset || subset->labels.empty()) return pick(balancer_, endpoints_, how);
+  SubsetState& chosen = stateOf(*subset);
+  if (chosen.endpoints.empty() && subset->falls_back) return pick(balancer_, endpoints_, how);
+  return pick(chosen.balancer, chosen.endpoints, how);
+}
+
+Ref<EndpointState> ClusterState::pick(Balancer& balancer, std::span<const Ref<EndpointState>> endpoints,
+                                      const Balancer::Pick& how) {
   if (ejected_ > 0) {
-    if (EndpointState* const probed = dueProbe()) return Ref<EndpointState>(probed);
+    if (EndpointState* const probed = dueProbe(endpoints)) return Ref<EndpointState>(probed);
   }
-  return Ref<EndpointState>(balancer_.pick({.now = loop_.now(), .random = random, .but_not = but_not, .hash = hash}));
+  return Ref<EndpointState>(balancer.pick(how));
 }
 
 EndpointState* ClusterState::endpointOfToken(std::string_view token) {
@@ -103,8 +152,8 @@ EndpointState* ClusterState::endpointOfToken(std::string_view token) {
 }
 
 // An ejected one whose time is over, and which this request shall try.
-EndpointState* ClusterState::dueProbe() {
-  for (const Ref<EndpointState>& state : endpoints_) {
+EndpointState* ClusterState::dueProbe(std::span<const Ref<EndpointState>> endpoints) {
+  for (const Ref<EndpointState>& state : endpoints) {
     if (!state->is_available && ClusterShared::mayProbe(*state->endpoint.health, loop_.now())) return state.get();
   }
   return nullptr;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -16,6 +17,7 @@
 #include "upstream/endpoint_set.h"
 #include "upstream/endpoint_state.h"
 #include "upstream/shared_state.h"
+#include "upstream/subset_state.h"
 
 namespace remora::upstream {
 
@@ -25,13 +27,17 @@ class ClusterState : public RefCounted<ClusterState> {
   ~ClusterState() { shared_->retries.changeRate(-rate_); }
 
   // New settings and new endpoints; endpoints that stay keep their connections.
-  void configure(const model::Cluster& cluster, std::shared_ptr<const tls::ClientContext> tls = nullptr);
+  // `own_zone`: where the process runs, for those that are zone_aware.
+  void configure(const model::Cluster& cluster, std::shared_ptr<const tls::ClientContext> tls = nullptr,
+                 std::string_view own_zone = {});
   void adopt(EndpointSetPtr set);
 
   // Never one that is `but_not`, unless there is no other; null when there is none at all. `hash`: of the request's
-  // key.
+  // key. With a `subset`, which outlives the Snapshot that it is of or the next configure(), only of that.
   Ref<EndpointState> choose(observe::IdSource& random, const EndpointState* but_not = nullptr,
-                            std::optional<uint64_t> hash = {});
+                            std::optional<uint64_t> hash = {}, const model::Subset* subset = nullptr);
+  // How many have its labels; all of them without a subset.
+  size_t countOf(const model::Subset* subset);
   // The one that a cookie names, where it may be used; else null.
   EndpointState* endpointOfToken(std::string_view token);
   // A request has come for it: it may pay for others that are sent again.
@@ -59,7 +65,11 @@ class ClusterState : public RefCounted<ClusterState> {
 
  private:
   void refresh();
-  EndpointState* dueProbe();
+  Balancer::Options balancing() const;
+  SubsetState& stateOf(const model::Subset& subset);
+  void forgetSubsets();
+  Ref<EndpointState> pick(Balancer& balancer, std::span<const Ref<EndpointState>> endpoints, const Balancer::Pick& how);
+  EndpointState* dueProbe(std::span<const Ref<EndpointState>> endpoints);
 
   loop::Loop& loop_;
   observe::CoreMetrics& metrics_;
@@ -71,11 +81,14 @@ class ClusterState : public RefCounted<ClusterState> {
   std::unordered_map<uint64_t, EndpointState*> by_token_;  // made when first asked
   std::shared_ptr<ClusterShared> shared_ = std::make_shared<ClusterShared>();
   Balancer balancer_;
-  uint64_t seen_version_ = 0;  // of shared_
   // Requests of this core, since when, and what of them is in the shared rate.
   int64_t came_ = 0;
   Instant came_since_;
   int64_t rate_ = 0;
+  std::string own_zone_;
+  std::vector<std::unique_ptr<SubsetState>> subsets_;                 // one for each choice of labels
+  std::unordered_map<const model::Subset*, SubsetState*> subset_of_;  // those of routes, found once
+  uint64_t seen_version_ = 0;                                         // of shared_
   size_t ejected_ = 0;
   size_t available_ = 0;
 };

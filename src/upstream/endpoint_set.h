@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "model/labels.h"
 #include "net/address.h"
 #include "upstream/hash_ring.h"
 #include "upstream/shared_state.h"
@@ -19,7 +20,9 @@ struct Endpoint {
   uint32_t weight = 1;
   uint32_t priority = 0;
   std::string zone;
-  std::string name;                        // the DNS name it came from; empty when it was given as an address
+  model::Labels labels;
+  std::string name;    // the DNS name it came from, which TLS verifies; empty when it was given as an address
+  std::string source;  // for people: where it was written, and the SRV record that led to it
   std::shared_ptr<EndpointHealth> health;  // the same in every set that has this address; null: nobody else looks at it
 
   bool operator==(const Endpoint&) const = default;

@@ -4,7 +4,7 @@ import socket
 import struct
 import threading
 
-A, AAAA = 1, 28
+A, AAAA, SRV = 1, 28, 33
 SERVFAIL, NXDOMAIN = 2, 3
 
 
@@ -40,12 +40,23 @@ class DnsServer:
         if self.is_silent:
             return None
         code = self.failure or (0 if name in self.table else NXDOMAIN)
-        addresses = [] if code else [text for text in self.table[name] if kind == (AAAA if ":" in text else A)]
-        head = query[:2] + struct.pack(">HHHHH", 0x8180 | code, 1, len(addresses), 0, 0)
-        return head + query[12 : end + 4] + b"".join(self.record(kind, text) for text in addresses)
+        values = [] if code else [value for value in self.table[name] if kind == self.kind_of(value)]
+        head = query[:2] + struct.pack(">HHHHH", 0x8180 | code, 1, len(values), 0, 0)
+        return head + query[12 : end + 4] + b"".join(self.record(kind, value) for value in values)
 
-    def record(self, kind, text):
-        data = socket.inet_pton(socket.AF_INET6 if kind == AAAA else socket.AF_INET, text)
+    @staticmethod
+    def kind_of(value):
+        """An address, or (priority, weight, port, target) of an SRV record."""
+        if isinstance(value, tuple):
+            return SRV
+        return AAAA if ":" in value else A
+
+    def record(self, kind, value):
+        if kind == SRV:
+            labels = b"".join(bytes([len(label)]) + label.encode() for label in value[3].split("."))
+            data = struct.pack(">HHH", *value[:3]) + labels + b"\0"
+        else:
+            data = socket.inet_pton(socket.AF_INET6 if kind == AAAA else socket.AF_INET, value)
         return struct.pack(">HHHIH", 0xC00C, kind, 1, self.ttl, len(data)) + data
 
     @staticmethod
