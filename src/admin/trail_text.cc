@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cstring>
 
 #include "admin/words.h"
@@ -26,6 +27,15 @@ std::string counted(uint16_t number, std::string_view thing) {
 std::string endpointWords(const TrailEntry& entry, const TrailNames& names, bool is_last) {
   return is_last && !names.endpoint.empty() ? shown(names.endpoint)
                                             : fmt::format("endpoint {} of the set", entry.argument);
+}
+
+std::string overloadWords(uint16_t argument) {
+  static constexpr std::array<std::string_view, 3> kWords = {
+      "of the memory that remora may use is in use or promised to requests that run",
+      "of the descriptors that remora may open are open", "of overload.loop_delay is how late the event loop is"};
+  const size_t resource = argument >> 8;
+  return fmt::format("{} % {}: remora itself is too full, so the request is refused before anything else is done",
+                     argument & 0xff, resource < kWords.size() ? kWords[resource] : "of something");
 }
 
 std::string limitWords(const observe::LimitAnswer& answer) {
@@ -104,6 +114,8 @@ std::string wordsOf(const TrailEntry& entry, const TrailNames& names) {
       return fmt::format("endpoint {} of the set: it answers well again", entry.argument);
     case Outcome::kPending:
       return fmt::format("for {} ms until one of the service's limits.requests ended", entry.argument);
+    case Outcome::kOverloaded:
+      return overloadWords(entry.argument);
     case Outcome::kRateLimited:
       return entry.argument ? "more than the rate_limit allows; only told of, since it is a shadow"
                             : "more than the rate_limit allows";
@@ -174,6 +186,8 @@ std::string describeDetail(Reason reason, int32_t detail) {
     case Reason::kNoDescriptors:
     case Reason::kInternal:
       return fmt::format("errno {}: {}", detail, std::strerror(detail));
+    case Reason::kOverloaded:
+      return fmt::format("{} % is in use", detail);
     default:
       return fmt::format("detail {}", detail);
   }

@@ -64,7 +64,7 @@ constexpr std::array kRows = {
   ReasonRow{kExchangeTimeout, "exchange_timeout", 504, 4, kUp, "UT", "request_overall_timeout", "http_response_timeout", "the exchange took longer than the route's timeout"},
   ReasonRow{kUpgradeRefused, "bad_upgrade", 502, 13, kUp, "UPE", "upgrade_failed", "http_upgrade_failed", "the application switched protocols though it wasn't asked to"},
   ReasonRow{kTcpIdle, "tcp_idle", 0, 4, kUs, "-", "tcp_session_idle_timeout", "", "no byte came in either direction for the TCP connection's idle time"},
-  ReasonRow{kOverloaded, "overloaded", 503, 14, kUs, "OM", "overload", "proxy_internal_response", "remora has as many connections as limits.connections allows"},
+  ReasonRow{kOverloaded, "overloaded", 503, 14, kUs, "OM", "overload", "proxy_internal_response", "remora has more to do than it can hold: too little memory or time is left (see /ready and remora_overload_pressure), or it has as many connections as limits.connections allows"},
   ReasonRow{kNoDescriptors, "no_descriptors", 503, 14, kUs, "OM", "overload", "proxy_internal_error", "no file descriptor is left for a connection to the endpoint; raise the process's limit (ulimit -n)"},
   ReasonRow{kRequestsFull, "requests_full", 503, 14, kUs, "UO", "upstream_overflow", "http_request_denied", "as many requests run as the service's limits.requests allows, and as many wait as its limits.pending; the detail is the former"},
   ReasonRow{kPendingTimeout, "pending_timeout", 503, 14, kUs, "UO", "upstream_overflow", "http_request_denied", "as many requests run as the service's limits.requests allows, and none of them ended within its limits.pending_timeout; the detail is the former"},

@@ -314,6 +314,7 @@ constexpr Form kInbound[] = {listOf(kInboundItem)};
 constexpr Form kOutbound[] = {listOf(kOutboundItem)};
 constexpr Form kLimitServiceItem[] = {object(kLimitServiceSpec)};
 constexpr Form kLimitServices[] = {mapOf("names of services that count", kLimitServiceItem)};
+constexpr Form kOverload[] = {object(kOverloadSpec)};
 constexpr Form kCores[] = {integer(0, 1024)};
 constexpr Form kTelemetry[] = {object(kTelemetrySpec)};
 
@@ -327,6 +328,7 @@ constexpr KeySpec kFileKeys[] = {
     {"drain", kDrain, "", "how the process ends"},
     {"zone", kText, "\"\"",
      "where this process runs, for services that are `zone_aware`; the variable REMORA_ZONE when absent"},
+    {"overload", kOverload, "", "what remora does when it has more to do than it can hold"},
     {"cores", kCores, "0", "event loops; 0: the CPU quota rounded up, at most 2 without a quota"},
     {"telemetry", kTelemetry, "", "what is recorded and where it goes"},
     {"admin", kAdmin, "false", "pages for people and machines: /ready, /metrics, /recent, /explain"},
@@ -383,8 +385,8 @@ std::span<const ObjectSpec* const> allObjects() {
       &kRetrySpec,         &kRateLimitSpec,    &kTlsClientSpec,
       &kLimitsSpec,        &kLimitServiceSpec, &kDestinationSpec,
       &kEndpointsFileSpec, &kTimeoutsSpec,     &kDrainSpec,
-      &kTelemetrySpec,     &kAccessLogSpec,    &kLogSpec,
-      &kAdminSpec,
+      &kOverloadSpec,      &kTelemetrySpec,    &kAccessLogSpec,
+      &kLogSpec,           &kAdminSpec,
   };
   return kAll;
 }

@@ -102,6 +102,7 @@ extern const ObjectSpec kTlsClientSpec;
 extern const ObjectSpec kLimitsSpec;
 extern const ObjectSpec kTimeoutsSpec;
 extern const ObjectSpec kDrainSpec;
+extern const ObjectSpec kOverloadSpec;
 extern const ObjectSpec kTelemetrySpec;
 extern const ObjectSpec kAccessLogSpec;
 extern const ObjectSpec kLogSpec;

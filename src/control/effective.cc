@@ -9,6 +9,7 @@
 #include "control/effective_resilience.h"
 #include "control/effective_transport.h"
 #include "control/health_check_reader.h"
+#include "control/overload_config.h"
 #include "control/route_order.h"
 #include "control/units.h"
 #include "control/yaml_config.h"
@@ -115,6 +116,7 @@ std::string EffectiveWriter::write() {
   time("delay", config_.drain.delay);
   time("grace", config_.drain.grace);
   out_.close();
+  writeOverload(out_, config_.overload);
   out_.number("cores", config_.cores);
   out_.entry("zone", yamlQuoted(config_.zone));
   writeTelemetry();

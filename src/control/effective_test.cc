@@ -85,6 +85,7 @@ void expectSame(model::Config a, model::Config b) {
   EXPECT_EQ(a.admin, b.admin);
   EXPECT_EQ(a.admin_public, b.admin_public);
   EXPECT_EQ(a.drain, b.drain);
+  EXPECT_EQ(a.overload, b.overload);
   EXPECT_EQ(a.cores, b.cores);
   ASSERT_EQ(a.listeners.size(), b.listeners.size());
   for (size_t i = 0; i < a.listeners.size(); ++i) expectSameListener(a.listeners[i], b.listeners[i]);

@@ -47,6 +47,9 @@ struct CoreCounters {
   Counter mirrors_skipped;          // their body wasn't here, or too many were under way
   Counter mirror_failures;          // copies without an answer, or with 5xx
   Counter deadlines_expired;        // refused: their caller's time was over
+  Counter overload_closed;          // connections not kept
+  Counter overload_refused;         // requests
+  Counter overload_paused;          // times that accepting waited
   Gauge tunnels_active;
   Gauge tcp_active;
   Counter protocol_errors_downstream;

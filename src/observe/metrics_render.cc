@@ -77,6 +77,11 @@ constexpr std::array kRows = {
                "Copies that got no answer, or a status of 500 and more."},
     CounterRow{&C::deadlines_expired, "remora_deadlines_expired_total",
                "Requests refused because their caller's time was over before they could be sent."},
+    CounterRow{&C::overload_closed, "remora_overload_closed_connections_total",
+               "Connections not kept after their answer, or closed while idle, because of overload."},
+    CounterRow{&C::overload_refused, "remora_overload_refused_requests_total", "Requests refused because of overload."},
+    CounterRow{&C::overload_paused, "remora_overload_accept_pauses_total",
+               "Times that connections were left waiting in the accept queue because of overload."},
     CounterRow{&C::tunnels_active, "remora_tunnels_active", "Upgraded connections, such as WebSockets, that are open."},
     CounterRow{&C::tcp_active, "remora_tcp_connections_active", "Connections relayed as opaque TCP that are open."},
     CounterRow{&C::protocol_errors_downstream, "remora_downstream_protocol_errors_total",
@@ -321,6 +326,17 @@ void renderHistogram(const Sums& sums, Output out, std::string_view name, std::s
   }
 }
 
+void renderOverload(const OverloadFacts& overload, Output out) {
+  single(
+      out, "remora_overload_stage", "gauge",
+      "What remora does against overload: 0 nothing, 1 no keep-alive, 2 requests are refused, 3 nothing is accepted.",
+      overload.stage);
+  head(out, "remora_overload_pressure", "gauge", "How much of what remora may use is in use; 1 is all of it.");
+  for (const OverloadFacts::Use& use : overload.uses) {
+    fmt::format_to(out, "remora_overload_pressure{{resource=\"{}\"}} {:.4f}\n", use.resource, use.pressure);
+  }
+}
+
 // Nothing at all where nothing is checked.
 void renderHealthChecks(const ProcessFacts& facts, Output out) {
   if (facts.health_checks.empty()) return;
@@ -405,6 +421,7 @@ void renderProcess(const ProcessFacts& facts, Output out) {
                    escapeLabel(certificate.file), escapeLabel(certificate.subject), certificate.not_after);
   }
   renderEndpointFiles(facts, out);
+  renderOverload(facts.overload, out);
   single(out, "process_cpu_seconds_total", "counter", "User and system CPU time spent, in seconds.", facts.cpu_seconds);
   single(out, "process_resident_memory_bytes", "gauge", "Resident memory.", facts.resident_bytes);
   single(out, "process_virtual_memory_bytes", "gauge", "Virtual memory.", facts.virtual_bytes);

@@ -13,7 +13,7 @@ std::string_view nameOf(Outcome outcome) {
       "status_retried", "backed_off",     "retry_denied",    "ejected",          "returned",
       "rate_limited",   "pending",        "fault_delayed",   "fault_aborted",    "stuck",
       "mirrored",       "hedged",         "hedge_won",       "panicked",         "rate_limit_asked",
-      "subset"};
+      "subset",         "overloaded"};
   const auto index = static_cast<size_t>(outcome);
   return index < kNames.size() ? kNames[index] : "unknown";
 }

@@ -56,10 +56,16 @@ enum class Outcome : uint16_t {
   kPanicked,        // too few endpoints are well, so all are tried; argument: how many are
   kRateLimitAsked,  // a rate_limit_service was asked; rule: the route; argument: a LimitAnswer
   kSubset,          // rule: the route; argument: endpoints with its labels; 0: none, any is taken (fallback)
+  kOverloaded,      // remora itself is too full for the request; argument: see overloadArgument
   kCount,
 };
 
 std::string_view nameOf(Outcome outcome);
+
+// Of what there is too little (0 memory, 1 descriptors, 2 loop delay), and how many percent of it are in use.
+constexpr uint16_t overloadArgument(uint8_t resource, uint8_t percent) {
+  return static_cast<uint16_t>(resource << 8 | percent);
+}
 
 enum class RetryDenial : uint8_t { kAttempts, kBudget, kBody, kNotIdempotent, kRetryAfter, kDeadline, kCount };
 std::string_view wordsOf(RetryDenial denial);

@@ -91,6 +91,8 @@ class Exchange {
   std::string takePipelined();
   // Memory of at least `bytes` until the exchange ends; a second call may move it.
   std::span<char> targetMemory(size_t bytes);
+  // It may come to hold so much more than every exchange does (see Overload), until it ends.
+  void promiseMemory(int64_t bytes);
 
   // --- state, by who writes it --------------------------------------------------------------------------------------
   Core& core;
@@ -113,6 +115,8 @@ class Exchange {
   bool is_copy = false;         // a copy: nobody waits for it, and it is sent once
   Duration rate_limit_wait{0};  // of a request that came too soon
   std::string set_cookie;       // to send with the answer; empty: none
+  OverloadResource overload_resource = OverloadResource::kMemory;
+  OverloadUse overload_use;  // when it was refused; limit 0: it wasn't
 
   // attempt()
   enum class Upload : uint8_t { kNone, kRunning, kDone, kFailed };
@@ -149,6 +153,7 @@ class Exchange {
   const http::RawRequest& rawRequest() const;
   std::span<char> freeSpace();
   bool isPreface();
+  bool beginsHttp2();
   HeadWriter headTowards(const http::H2Stream* h2, HeadWriter::Texts texts);
   void begin(http::MessageWriter& message, const HeadWriter& head);
   std::unexpected<Failure> refuse(Failure failure);
@@ -176,6 +181,7 @@ class Exchange {
   std::array<char, net::kPeerTextMax> client_text_;
   observe::RequestId request_id_;
   observe::Traceparent traceparent_;
+  int64_t promised_ = 0;
   bool trace_continues_ = false;
   bool is_checked_ = false;  // `request` is valid
   bool is_fresh_ = false;    // nothing was read or begun since it was made ready for the next request

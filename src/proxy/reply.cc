@@ -11,6 +11,7 @@
 #include "http/grpc.h"
 #include "proxy/forwarding.h"
 #include "proxy/rate_limit.h"
+#include "proxy/refuse_overload.h"
 #include "route/rewrite.h"
 
 namespace remora::proxy {
@@ -46,17 +47,22 @@ std::string jsonText(std::string_view text) {
   return out;
 }
 
+std::string sentenceFor(const Exchange& exchange, const ReasonRow& row) {
+  std::string words = overloadWords(exchange);
+  return words.empty() ? std::string(row.sentence) : words;
+}
+
 std::string bodyOf(const Exchange& exchange, const ReasonRow& row, BodyKind kind) {
   const std::string_view id = exchange.record.request_id;
   if (kind == BodyKind::kGrpc) return {};
   if (kind == BodyKind::kText) {
-    return fmt::format("{} {}\nremora: {} ({})\nrequest id: {}\n", row.status, http::phraseOf(row.status), row.sentence,
-                       row.token, id);
+    return fmt::format("{} {}\nremora: {} ({})\nrequest id: {}\n", row.status, http::phraseOf(row.status),
+                       sentenceFor(exchange, row), row.token, id);
   }
   return fmt::format(
       "{{\"type\":\"about:blank\",\"title\":\"{}\",\"status\":{},\"detail\":\"{}\",\"reason\":\"{}\","
       "\"request_id\":\"{}\"}}\n",
-      http::phraseOf(row.status), row.status, jsonText(row.sentence), row.token, jsonText(id));
+      http::phraseOf(row.status), row.status, jsonText(sentenceFor(exchange, row)), row.token, jsonText(id));
 }
 
 struct Reply {
@@ -85,12 +91,14 @@ Reply describeFailure(const Exchange& exchange, const ReasonRow& row) {
     case BodyKind::kGrpc:
       reply.add("Content-Type", "application/grpc");
       reply.add("grpc-status", std::to_string(row.grpc));
-      reply.add("grpc-message", http::grpc::encodeMessage(fmt::format("{} ({})", row.sentence, row.token)));
+      reply.add("grpc-message",
+                http::grpc::encodeMessage(fmt::format("{} ({})", sentenceFor(exchange, row), row.token)));
       break;
   }
   if (row.reason == Reason::kRateLimited) {
     for (auto& [name, value] : rateLimitFields(exchange)) reply.add(name, std::move(value));
   }
+  if (row.reason == Reason::kOverloaded) reply.add("Retry-After", "1");
   if (row.status == 405) reply.add("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
   if (!exchange.record.request_id.empty()) reply.add("X-Request-Id", std::string(exchange.record.request_id));
   return reply;

@@ -179,6 +179,7 @@ Freshness Attempts::firstFreshness() {
   const auto most = static_cast<size_t>(retry_->body.count);
   if (exchange_.request_body->remaining() > most) return Freshness::kFresh;
   exchange_.request_body->keepForReplay(most);
+  exchange_.promiseMemory(static_cast<int64_t>(most));
   return Freshness::kAny;
 }
 
