@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "admin/words.h"
+#include "upstream/circuit_breaker.h"
 
 namespace remora::admin {
 namespace {
@@ -73,7 +74,22 @@ std::string wordsOf(const TrailEntry& entry, const TrailNames& names) {
     case Outcome::kReturned:
       return fmt::format("endpoint {} of the set: it answers well again", entry.argument);
     case Outcome::kPending:
-      return fmt::format("for {} ms until one of the service's limits.requests ended", entry.argument);
+      return fmt::format("for {} ms until one of the requests to the service ended", entry.argument);
+    case Outcome::kLimited:
+      return fmt::format("as many requests run as the service's limits.requests allows it: {}", entry.argument);
+    case Outcome::kAdaptiveLimited:
+      return fmt::format("as many requests run as the adaptive limit {} allows, which follows how long they take",
+                         entry.argument);
+    case Outcome::kDisplaced:
+      return "the queue is full of requests that came before or have a higher priority";
+    case Outcome::kBreakerRefused:
+      return fmt::format("the service's circuit breaker isn't closed: {} % of its requests failed", entry.argument);
+    case Outcome::kBreakerChanged:
+      return fmt::format("the service's circuit breaker is {} now",
+                         upstream::nameOf(static_cast<upstream::CircuitBreaker::State>(entry.argument)));
+    case Outcome::kAdmissionRefused:
+      return fmt::format("so many requests to the service fail that {} % of them are refused, this one among them",
+                         entry.argument);
     case Outcome::kRateLimited:
       return entry.argument ? "more than the rate_limit allows; only told of, since it is a shadow"
                             : "more than the rate_limit allows";
@@ -122,6 +138,12 @@ std::string describeDetail(Reason reason, int32_t detail) {
     case Reason::kNoDescriptors:
     case Reason::kInternal:
       return fmt::format("errno {}: {}", detail, std::strerror(detail));
+    case Reason::kBreakerOpen:
+    case Reason::kAdmissionRefused:
+      return fmt::format("{} % failed", detail);
+    case Reason::kRequestsFull:
+    case Reason::kPendingTimeout:
+      return fmt::format("limit {}", detail);
     default:
       return fmt::format("detail {}", detail);
   }

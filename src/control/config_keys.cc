@@ -75,6 +75,7 @@ constexpr KeySpec kServiceLimitsKeys[] = {
     {"requests", kCount, "0", "requests that run at once, exact for the process; 0: no limit"},
     {"pending", kCount, "1024", "requests that wait for one of them to end"},
     {"pending_timeout", kTime, "1s", "and for so long"},
+    {"low_share", kPercent, "80", "percent of requests that those of low priority may use"},
     {"idle_connections", kIdleConnections, "1024", "unused connections kept for each core and endpoint"},
     {"requests_per_connection", kLongCount, "0", "requests on one connection; 0: no limit"},
 };
@@ -88,6 +89,9 @@ constexpr Form kTlsClient[] = {{Kind::kBool}, object(kTlsClientSpec)};
 constexpr Form kHttp2[] = {object(kHttp2Spec)};
 
 constexpr Form kOutlier[] = {{Kind::kBool}, object(kOutlierSpec)};
+constexpr Form kAdaptiveConcurrency[] = {{Kind::kBool}, object(kAdaptiveConcurrencySpec)};
+constexpr Form kCircuitBreaker[] = {{Kind::kBool}, object(kCircuitBreakerSpec)};
+constexpr Form kAdmissionControl[] = {{Kind::kBool}, object(kAdmissionControlSpec)};
 constexpr Form kRetryBudget[] = {object(kRetryBudgetSpec)};
 
 constexpr KeySpec kServiceKeys[] = {
@@ -98,6 +102,11 @@ constexpr KeySpec kServiceKeys[] = {
     {"panic", kPercent, "50", "percent of endpoints; with fewer that are well all are tried"},
     {"outlier", kOutlier, "false", "endpoints that fail are left out for a while; true: all defaults"},
     {"retry_budget", kRetryBudget, "", "bounds how many of its requests are sent again"},
+    {"adaptive_concurrency", kAdaptiveConcurrency, "false",
+     "how many of its requests run at once follows how long they take; true: all defaults"},
+    {"circuit_breaker", kCircuitBreaker, "false", "a service that fails is not asked for a while; true: all defaults"},
+    {"admission_control", kAdmissionControl, "false",
+     "of a service that fails a share of the requests is refused; true: all defaults"},
     {"timeouts", kServiceTimeouts, "", "bounds on waiting for the service"},
     {"limits", kServiceLimits, "", "bounds on its connections"},
     {"protocol", kServiceProtocol, "auto", "auto: what TLS settles (ALPN), HTTP/1 without TLS"},
@@ -192,6 +201,8 @@ constexpr Form kRewrite[] = {object(kRewriteSpec)};
 constexpr Form kHeaderChanges[] = {object(kHeaderChangesSpec)};
 
 constexpr Form kRateLimit[] = {kRate[0], object(kRateLimitSpec)};
+constexpr std::string_view kRoutePriorityWords[] = {"high", "normal", "low"};
+constexpr Form kRoutePriority[] = {word(kRoutePriorityWords), object(kRoutePrioritySpec)};
 constexpr Form kRetry[] = {integer(0, 10), object(kRetrySpec)};
 
 constexpr KeySpec kRouteKeys[] = {
@@ -207,6 +218,7 @@ constexpr KeySpec kRouteKeys[] = {
     {"timeout", kTimeOrZero, "0s", "for the whole exchange; 0: none"},
     {"idle_timeout", kTimeOrZero, "0s", "without a byte from the service; 0: none"},
     {"rate_limit", kRateLimit, "", "how often requests may come; exact for the process"},
+    {"priority", kRoutePriority, "normal", "who goes first where a service's limits hold requests back"},
     {"retry", kRetry, "", "when a request is sent again, besides where it provably never arrived"},
 };
 constexpr std::string_view kRouteActions[] = {"to", "split", "redirect", "answer"};
@@ -359,18 +371,45 @@ const ObjectSpec kAdminSpec{"admin", "The admin pages. An address alone is enoug
 
 std::span<const ObjectSpec* const> allObjects() {
   static constexpr const ObjectSpec* kAll[] = {
-      &kFileSpec,          &kInboundSpec,     &kOutboundSpec,
-      &kTlsServerSpec,     &kCertificateSpec, &kPeerNamesSpec,
-      &kHttp2Spec,         &kTcpSpec,         &kTcpMatchSpec,
-      &kRouteSpec,         &kMatchSpec,       &kPathMatchSpec,
-      &kValueMatchSpec,    &kSplitSpec,       &kRedirectSpec,
-      &kAnswerSpec,        &kRewriteSpec,     &kHeaderChangesSpec,
-      &kServiceSpec,       &kEndpointSpec,    &kServiceTimeoutsSpec,
-      &kServiceLimitsSpec, &kHashKeySpec,     &kOutlierSpec,
-      &kRetryBudgetSpec,   &kRetrySpec,       &kRateLimitSpec,
-      &kTlsClientSpec,     &kLimitsSpec,      &kTimeoutsSpec,
-      &kDrainSpec,         &kTelemetrySpec,   &kAccessLogSpec,
-      &kLogSpec,           &kAdminSpec,
+      &kFileSpec,
+      &kInboundSpec,
+      &kOutboundSpec,
+      &kTlsServerSpec,
+      &kCertificateSpec,
+      &kPeerNamesSpec,
+      &kHttp2Spec,
+      &kTcpSpec,
+      &kTcpMatchSpec,
+      &kRouteSpec,
+      &kMatchSpec,
+      &kPathMatchSpec,
+      &kValueMatchSpec,
+      &kSplitSpec,
+      &kRedirectSpec,
+      &kAnswerSpec,
+      &kRewriteSpec,
+      &kHeaderChangesSpec,
+      &kServiceSpec,
+      &kEndpointSpec,
+      &kServiceTimeoutsSpec,
+      &kServiceLimitsSpec,
+      &kHashKeySpec,
+      &kOutlierSpec,
+      &kRetryBudgetSpec,
+      &kRetrySpec,
+      &kRateLimitSpec,
+      &kRoutePrioritySpec,
+      &kAdaptiveConcurrencySpec,
+      &kCircuitBreakerSpec,
+      &kAdmissionControlSpec,
+      &kTlsClientSpec,
+      &kLimitsSpec,
+      &kTimeoutsSpec,
+      &kDrainSpec,
+      &kTelemetrySpec,
+      &kAccessLogSpec,
+      &kLogSpec,
+      &kAdminSpec,
   };
   return kAll;
 }

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "base/ascii.h"
+#include "control/concurrency_reader.h"
 #include "control/config_keys.h"
 #include "control/effective_resilience.h"
 #include "control/effective_transport.h"
@@ -210,6 +211,7 @@ void EffectiveWriter::writeRoute(const WrittenRoute& written) {
     time("timeout", route.timeout);
     time("idle_timeout", route.idle_timeout);
     if (route.retry) writeRetry(out_, *route.retry);
+    writePriority(out_, route.priority);
   }
   if (route.rate_limit) writeRateLimit(out_, *route.rate_limit);
   writeHeaderChanges("response_headers", route.response_headers);
@@ -324,6 +326,7 @@ void EffectiveWriter::writeServices() {
     }
     out_.close();
     writeResilience(out_, cluster);
+    writeConcurrency(out_, cluster);
     out_.open("timeouts");
     time("connect", cluster.pool.connect);
     time("idle", cluster.pool.idle);
@@ -334,6 +337,7 @@ void EffectiveWriter::writeServices() {
     out_.number("requests", cluster.limits.requests);
     out_.number("pending", cluster.limits.pending);
     time("pending_timeout", cluster.limits.pending_timeout);
+    out_.number("low_share", cluster.limits.low_percent);
     out_.number("idle_connections", cluster.pool.max_idle);
     out_.number("requests_per_connection", cluster.pool.max_requests);
     out_.close();

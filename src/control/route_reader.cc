@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/ascii.h"
+#include "control/concurrency_reader.h"
 #include "control/header_changes_reader.h"
 #include "control/match_reader.h"
 #include "control/path_pattern.h"
@@ -64,6 +65,7 @@ HostedRoute RouteReader::read(size_t index) {
   if (const auto at = fields_.find("rate_limit")) {
     readRateLimit(reader_, *at, fields_.forms("rate_limit"), route.rate_limit.emplace());
   }
+  if (const auto at = fields_.find("priority")) readPriority(reader_, *at, fields_.forms("priority"), route.priority);
   if (const auto at = fields_.find("retry")) readRetry(reader_, *at, fields_.forms("retry"), route.retry.emplace());
   refuseWithoutForward();
   return std::move(out_);
@@ -225,7 +227,7 @@ void RouteReader::readHost(Fields& fields, std::optional<std::string>& out) {
 // What would silently have no effect is an error.
 void RouteReader::refuseWithoutForward() {
   if (fields_.has("to") || fields_.has("split") || (!fields_.has("redirect") && !fields_.has("answer"))) return;
-  for (const std::string_view key : {"rewrite", "request_headers", "timeout", "idle_timeout", "retry"}) {
+  for (const std::string_view key : {"rewrite", "request_headers", "timeout", "idle_timeout", "priority", "retry"}) {
     const std::optional<Place> at = fields_.find(key);
     if (!at) continue;
     reader_.error(*at, quoted(key) + " has no effect: this route forwards nothing", "a route with 'to' or 'split'");

@@ -13,6 +13,7 @@
 #include "base/deadline.h"
 #include "model/hash_key.h"
 #include "model/origin.h"
+#include "model/priority.h"
 
 namespace remora::model {
 
@@ -159,6 +160,7 @@ struct Route {
   Milliseconds idle_timeout{0};  // no byte from the upstream; 0: none
   std::optional<Retry> retry;
   std::optional<RateLimit> rate_limit;
+  RoutePriority priority;
 };
 
 struct VirtualHost {

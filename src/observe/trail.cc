@@ -5,12 +5,39 @@
 namespace remora::observe {
 
 std::string_view nameOf(Outcome outcome) {
-  static constexpr std::array<std::string_view, static_cast<size_t>(Outcome::kCount)> kNames = {
-      "received", "host_matched",    "route_matched",  "no_route_matched", "cluster_chosen", "redirected",
-      "answered", "endpoint_chosen", "connected",      "reused",           "sent",           "attempt_failed",
-      "replayed", "responded",       "upgraded",       "refused",          "failed",         "completed",
-      "dropped",  "chain_chosen",    "status_retried", "backed_off",       "retry_denied",   "ejected",
-      "returned", "rate_limited",    "pending"};
+  static constexpr std::array<std::string_view, static_cast<size_t>(Outcome::kCount)> kNames = {"received",
+                                                                                                "host_matched",
+                                                                                                "route_matched",
+                                                                                                "no_route_matched",
+                                                                                                "cluster_chosen",
+                                                                                                "redirected",
+                                                                                                "answered",
+                                                                                                "endpoint_chosen",
+                                                                                                "connected",
+                                                                                                "reused",
+                                                                                                "sent",
+                                                                                                "attempt_failed",
+                                                                                                "replayed",
+                                                                                                "responded",
+                                                                                                "upgraded",
+                                                                                                "refused",
+                                                                                                "failed",
+                                                                                                "completed",
+                                                                                                "dropped",
+                                                                                                "chain_chosen",
+                                                                                                "status_retried",
+                                                                                                "backed_off",
+                                                                                                "retry_denied",
+                                                                                                "ejected",
+                                                                                                "returned",
+                                                                                                "rate_limited",
+                                                                                                "pending",
+                                                                                                "limited",
+                                                                                                "adaptive_limited",
+                                                                                                "displaced",
+                                                                                                "breaker_refused",
+                                                                                                "breaker_changed",
+                                                                                                "admission_refused"};
   const auto index = static_cast<size_t>(outcome);
   return index < kNames.size() ? kNames[index] : "unknown";
 }
@@ -22,7 +49,8 @@ std::string_view wordsOf(RetryDenial denial) {
       "its body was too long to be kept",
       "its method isn't idempotent, and it may have been executed",
       "the service asked for a longer wait than the route's retry allows",
-      "its time would be over before the next attempt"};
+      "its time would be over before the next attempt",
+      "the service's circuit breaker has opened"};
   const auto index = static_cast<size_t>(denial);
   return index < kWords.size() ? kWords[index] : "unknown";
 }

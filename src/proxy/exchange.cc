@@ -371,6 +371,7 @@ loop::Task<bool> Exchange::drainRequest() {
 
 void Exchange::end() {
   permit = {};
+  probe = {};
   const Instant now = core.now();  // read when the response came, or when this turn of the loop began
   record.duration = now - record.start;
   if (request_body) record.bytes_received = request_body->received();
@@ -415,6 +416,7 @@ bool Exchange::nextRequest() {
   uploads.cancel();
   lease = {};
   permit = {};
+  probe = {};
   endpoint = {};
   request = {};
   std::string surplus;

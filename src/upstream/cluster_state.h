@@ -31,7 +31,12 @@ class ClusterState : public RefCounted<ClusterState> {
                             std::optional<uint64_t> hash = {});
   // How an attempt at it ended, and after how long.
   ClusterShared::Change note(EndpointState& endpoint, Verdict verdict, Duration took, observe::IdSource& random);
+  // How long one took that was sent at `sent`, for the adaptive limit.
+  void noteTime(Instant sent, Duration took, observe::IdSource& random);
+  // Before one is held back: the adaptive limit may be due for another value though nothing is answered.
+  void heedTime();
   ClusterShared& shared() { return *shared_; }
+  const ClusterShared& shared() const { return *shared_; }
   bool panics() const { return balancer_.panics(); }
 
   const std::string& name() const { return options_.name; }

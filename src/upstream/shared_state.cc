@@ -109,6 +109,16 @@ ClusterShared::Change ClusterShared::leaveOut(EndpointHealth& endpoint, uint32_t
   return Change::kEjected;
 }
 
+bool ClusterShared::isAdaptive(const model::Cluster& options) const {
+  const uint32_t fixed = options.limits.requests;
+  return options.adaptive && (fixed == 0 || adaptive.limit(*options.adaptive) < fixed);
+}
+
+void ClusterShared::applyLimits(const model::Cluster& options) {
+  const uint32_t most = isAdaptive(options) ? adaptive.limit(*options.adaptive) : options.limits.requests;
+  requests->setBounds(most, options.limits.pending, options.limits.low_percent);
+}
+
 bool ClusterShared::mayProbe(EndpointHealth& endpoint, Instant now) {
   const int64_t until = endpoint.ejected_until.load(std::memory_order_relaxed);
   if (until == 0 || until > now.nanos) return false;
