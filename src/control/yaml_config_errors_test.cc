@@ -55,8 +55,8 @@ std::string top(std::string_view entry) {
 TEST(ConfigErrors, UnknownKeys) {
   EXPECT_EQ(onlyError(route("mach: { path: /a }, to: orders")),
             "f:3:16: inbound[0].routes[0].mach: unknown key 'mach'; expected one of name, match, to, split, redirect, "
-            "answer, rewrite, request_headers, response_headers, timeout, idle_timeout, rate_limit, retry; did you "
-            "mean 'match'?");
+            "answer, rewrite, request_headers, response_headers, timeout, idle_timeout, rate_limit, priority, retry; "
+            "did you mean 'match'?");
   EXPECT_THAT(onlyError(top("telemetri: {}")), HasSubstr("unknown key 'telemetri'"));
   EXPECT_THAT(onlyError(top("telemetri: {}")), HasSubstr("did you mean 'telemetry'?"));
 }

@@ -61,7 +61,7 @@ bool Permits::takeIfRoom(Priority priority) {
 }
 
 // False: the queue is full.
-bool Permits::enqueue(const std::shared_ptr<Permits>& self, const std::shared_ptr<Waiter>& waiter) {
+bool Permits::enqueue(const std::shared_ptr<Waiter>& waiter) {
   std::shared_ptr<Waiter> displaced;
   {
     const std::lock_guard lock(mutex_);
@@ -77,13 +77,18 @@ bool Permits::enqueue(const std::shared_ptr<Permits>& self, const std::shared_pt
     waiter->place = queue.insert(queue.end(), waiter);
     of(waiting_, waiter->priority).fetch_add(1);
   }
-  if (displaced) {
-    displaced->loop.mailbox().post([displaced, self] {
-      PermitWait* const wait = std::exchange(displaced->wait, nullptr);
-      if (wait) wait->finish(displaced->loop.queue(), std::unexpected(wait->full_));
-    });
+  if (!displaced) return true;
+  if (&displaced->loop == &waiter->loop) {
+    refuse(*displaced);
+  } else {
+    displaced->loop.mailbox().post([displaced] { refuse(*displaced); });
   }
   return true;
+}
+
+void Permits::refuse(Waiter& waiter) {
+  PermitWait* const wait = std::exchange(waiter.wait, nullptr);
+  if (wait) wait->finish(waiter.loop.queue(), std::unexpected(wait->full_));
 }
 
 // Of the lowest priority that waits, and of these who came last.
@@ -146,7 +151,7 @@ PermitWait::PermitWait(std::shared_ptr<Permits> permits, loop::Loop& loop, const
       late_(patience.failure(loop.now())),
       full_(full),
       waiter_(std::make_shared<Permits::Waiter>(loop, priority)) {
-  if (!permits_->enqueue(permits_, waiter_)) {
+  if (!permits_->enqueue(waiter_)) {
     finishNow(std::unexpected(full_));
     return;
   }

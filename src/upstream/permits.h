@@ -72,7 +72,8 @@ class Permits {
   }
 
   bool takeIfRoom(Priority priority);
-  bool enqueue(const std::shared_ptr<Permits>& self, const std::shared_ptr<Waiter>& waiter);
+  bool enqueue(const std::shared_ptr<Waiter>& waiter);
+  static void refuse(Waiter& waiter);
   std::shared_ptr<Waiter> lastBelow(Priority priority);
   void remove(Waiter& waiter, Waiter::State into);
   bool leave(Waiter& waiter);

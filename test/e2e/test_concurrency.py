@@ -98,7 +98,7 @@ def test_admission_control_refuses_a_share(start_remora, start_server):
 
 
 def test_an_adaptive_limit_comes_near_what_the_application_can_do(start_remora, start_server):
-    app = Application(hands=4, takes=0.02)
+    app = Application(hands=4, takes=0.05)
     adaptive = {"min": 2, "min_rtt_requests": 20}
     remora = start_remora(routed({"endpoints": start_server(app).address, "adaptive_concurrency": adaptive,
                                   "limits": {"pending_timeout": "15s"}}))
@@ -113,27 +113,28 @@ def test_an_adaptive_limit_comes_near_what_the_application_can_do(start_remora, 
     for thread in threads:
         thread.start()
     try:
-        wait_until(lambda: held_back(remora)["limit"] > 3, what="a limit that grows")
-        wait_until(lambda: app.answered > 400, what="400 answers")
+        wait_until(lambda: app.answered > 150, what="150 answers")
+        # Where the machine is slow its first measure may be too, and the limit too high for a moment.
+        wait_until(lambda: 3 <= held_back(remora)["limit"] <= 16, what="a limit near 4")
         facts = held_back(remora)
     finally:
         is_over.set()
         for thread in threads:
             thread.join()
     assert set(got) == {200}, got
-    assert facts["adaptive"] and facts["min_rtt_us"] >= 20_000
-    assert app.most <= 20, "of 32 that ask at once"
+    assert facts["adaptive"] and facts["min_rtt_us"] >= 50_000
+    assert facts["waiting"] > 0, "of 32 that ask at once"
     assert remora.metric("remora_upstream_adaptive_limit_changes_total") > 0
 
 
 def test_high_priority_goes_before_what_waits(start_remora, start_server):
-    gate, seen, lock = threading.Event(), [], threading.Lock()
+    gate, seen, lock = threading.Semaphore(0), [], threading.Lock()
 
     def script(connection):
         while request := connection.read_request():
             with lock:
                 seen.append(request.target)
-            gate.wait(20)
+            gate.acquire(timeout=20)
             connection.send(answer())
 
     routes = [{"match": {"path": "/batch/*"}, "to": "app", "priority": "low"},
@@ -164,10 +165,12 @@ def test_high_priority_goes_before_what_waits(start_remora, start_server):
         assert got["/stranger"][0] == 503 and "requests_full" in got["/stranger"][1]
         ask("/user/2")
         wait_until(lambda: remora.metric("remora_upstream_requests_displaced_total") == 1, what="a place taken")
+        gate.release()
+        wait_until(lambda: len(seen) == 5, what="the next")
+        assert seen[4] == "/user/2"
     finally:
-        gate.set()
+        gate.release(100)
         for thread in threads:
             thread.join()
-    assert seen[4] == "/user/2"
     assert sorted(status for status, _ in got.values()) == [200] * 6 + [503, 503]
     assert "displaced the queue is full" in remora.admin("/recent")
