@@ -14,31 +14,48 @@ from recipe import Recipe, find
 from wires import Http, Tls
 
 
-def remora(place):
+def remora(place, service="", route=""):
+    """`service` and `route`: further keys of theirs."""
     wires = place.wires
     protocols = {Http.OWN: "auto", Http.ONE: "http1", Http.TWO: "http2"}
     listener = [f"listen: 127.0.0.1:{place.port}"]
-    service = ""
+    services = ""
     if wires.down.tls is not Tls.NONE or wires.down.http is not Http.ONE:
         listener.append(f"protocol: {protocols[wires.down.http]}")
     if wires.down.tls is not Tls.NONE:
         listener.append(f"tls: {remora_listener_tls(place)}")
-    if wires.up.tls is Tls.NONE and wires.up.http is Http.ONE:
+    if wires.up.tls is Tls.NONE and wires.up.http is Http.ONE and not service:
         listener.append(f"app: 127.0.0.1:{place.backend}")
     else:
-        listener.append("routes: [{ to: app }]")
-        service = f"services:\n  app:\n    endpoints: 127.0.0.1:{place.backend}\n"
-        service += f"    protocol: {protocols[wires.up.http]}\n"
-        service += f"    tls: {remora_service_tls(place)}\n" if wires.up.tls is not Tls.NONE else ""
+        listener.append(f"routes: [{{ to: app{route} }}]")
+        addresses = ", ".join(f"127.0.0.1:{port}" for port in place.backends)
+        services = f"services:\n  app:\n    endpoints: [{addresses}]\n{service}"
+        services += f"    protocol: {protocols[wires.up.http]}\n"
+        services += f"    tls: {remora_service_tls(place)}\n" if wires.up.tls is not Tls.NONE else ""
     config = f"""{"outbound" if wires.outbound else "inbound"}:
   - {(chr(10) + "    ").join(listener)}
-{service}telemetry:
+{services}telemetry:
   access_log: {{ to: {place.path("access.log")}, format: json }}
 admin: 127.0.0.1:{place.admin_port}
 cores: 1
 """
     command = [os.path.join(place.build, "remora"), "run", place.path("remora.yaml")]
     return Recipe("remora", command, {"remora.yaml": config}, signal.SIGHUP)
+
+
+def remora_in_turn(place):
+    """Three applications, and nothing but what is on by default."""
+    return remora(place, "    balance: round_robin\n")
+
+
+def remora_resilient(place):
+    """The same with all that guards against applications that fail, which here never has anything to do."""
+    service = """    balance: least_request
+    outlier: true
+    limits: { requests: 1000, pending: 1000 }
+"""
+    retry = "retry: { on: [connect-failure, refused-stream, reset, gateway-error, timeout], try_timeout: 5s }"
+    return remora(place, service, f", timeout: 10s, rate_limit: 1000000/s, {retry}")
 
 
 def remora_listener_tls(place):
@@ -189,6 +206,14 @@ RECIPES = {
     "envoy": envoy,
     "envoy+log": lambda place: envoy(place, log=True),
 }
+
+
+# Only in the scenarios that name them.
+VARIANTS = {"remora-in-turn": remora_in_turn, "remora-resilient": remora_resilient}
+
+
+def recipe_of(name, place):
+    return (RECIPES | VARIANTS)[name](place)
 
 
 def can_speak(name, wires):

@@ -28,6 +28,11 @@ class Place:
     folder: str
     build: str
     wires: Wires = PLAIN
+    others: tuple = ()  # further backends, where a scenario has several
+
+    @property
+    def backends(self):
+        return (self.backend, *self.others)
 
     def path(self, name):
         return os.path.join(self.folder, name)

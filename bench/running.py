@@ -52,8 +52,9 @@ class Running:
             return
         folder = os.path.join(options.build, "bench", name + part)
         os.makedirs(folder, exist_ok=True)
-        place = Place(free_port(), free_port(), backend.port, folder, options.build, between)
-        self.recipe, self.port = proxies.RECIPES[name](place), place.port
+        others = tuple(getattr(backend, "others", ()))
+        place = Place(free_port(), free_port(), backend.port, folder, options.build, between, others)
+        self.recipe, self.port = proxies.recipe_of(name, place), place.port
         for file, text in self.recipe.files.items():
             with open(place.path(file), "w", encoding="utf-8") as out:
                 out.write(text)
@@ -121,8 +122,8 @@ class Mesh:
 class Backend:
     """The application: HTTP/1, or HTTP/2 by prior knowledge."""
 
-    def __init__(self, options, leg=Leg()):
-        self.port = free_port()
+    def __init__(self, options, leg=Leg(), others=()):
+        self.port, self.others = free_port(), [backend.port for backend in others]
         program = os.path.join(options.build, "h2backend" if leg.http is Http.TWO else "backend")
         output = os.path.join(options.build, "bench", "backend.log")
         self.process = start([program, str(self.port)], options.client_cpu, output)

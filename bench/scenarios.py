@@ -26,7 +26,9 @@ def rotated(items, by):
 
 def traffic_rounds(name, names, options):
     traffic = TRAFFIC[name]
-    with Backend(options, traffic.wires.up) as backend, contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
+        others = [stack.enter_context(Backend(options)) for _ in range(2 if traffic.instead else 0)]
+        backend = stack.enter_context(Backend(options, traffic.wires.up, others))
         running = [stack.enter_context(proxy) for proxy in started(traffic, names, backend, options)]
         rows = {proxy.name: [] for proxy in running}
         for proxy in running:
@@ -46,6 +48,8 @@ def traffic_rounds(name, names, options):
 
 def started(traffic, names, backend, options):
     """Those of the proxies that can do it, one after the other."""
+    if traffic.instead:
+        names = traffic.instead if "remora" in names else ()
     for name in names:
         if traffic.inside is None and can_speak(name, traffic.wires):
             yield Running(name, backend, options, traffic.wires)

@@ -3,7 +3,7 @@
 import statistics
 
 from figures import spread, summary
-from traffic import PEER, RELAY, TRAFFIC, reference_of
+from traffic import PEER, RELAY, RESILIENT, TRAFFIC, reference_of
 
 IDLE_BESIDE_PEER = ("idle_tls", "idle_mtls", "idle_h2")
 
@@ -36,7 +36,7 @@ def interval(figures):
 
 
 def traffic_table(results):
-    references = [name for name in (RELAY, PEER) if name in results]
+    references = [name for name in (RELAY, PEER, RESILIENT[0]) if name in results]
     ratios = tuple(head for name in references for head in (f"/{name}", "interval"))
     heads = ("proxy", "us/req", "min..max") + ratios + ("user", "system", "calls", "rps", "p50 us", "p99 us")
     table = [heads + ("pss KiB", "switches", "errors")]
@@ -105,6 +105,8 @@ def readme_table(report):
     machines. The former have a line for each proxy, the latter, of which there are many, one for each scenario."""
     beside_relay, beside_peer = {}, {}
     for name, results in report["scenarios"].items():
+        if reference_of(name) not in (RELAY, PEER):
+            continue  # of remora alone
         is_new = reference_of(name) == PEER or name in IDLE_BESIDE_PEER
         (beside_peer if is_new else beside_relay)[name] = results
     made = [table for table in (relay_table(beside_relay), peer_table(beside_peer)) if table]

@@ -20,6 +20,7 @@ class Traffic:
     wires: Wires = PLAIN
     inside: Http | None = None  # what the two proxies of a mesh speak between them; None: no mesh, one proxy
     reference: str = RELAY  # whose CPU time the README's ratios are taken to
+    instead: tuple = ()  # these are measured, and in place of remora only
     says: str = ""
 
 
@@ -28,8 +29,13 @@ def beside_haproxy(path, connections, **settings):
     return Traffic(path, connections, reference=PEER, **settings)
 
 
+RESILIENT = ("remora-in-turn", "remora-resilient")
+
 TRAFFIC = {
     "small": Traffic("/s", 64, says="128-byte answers, as fast as they come"),
+    "resilient": Traffic(
+        "/s", 64, instead=RESILIENT, reference=RESILIENT[0], says="`small` to three backends, without and with all"
+    ),
     "16k": Traffic("/m", 64, says="16 KiB answers"),
     "1m": Traffic("/l", 16, says="1 MiB answers"),
     "rate": Traffic("/s", 32, open_loop=True, says="128-byte answers at a fixed rate, Poisson arrivals"),

@@ -17,13 +17,17 @@ struct ServiceRow {
   const model::Cluster* cluster;
   ClusterFacts facts;
   std::string dns;  // lines
+  std::optional<upstream::HealthFacts> health;
 };
 
 std::vector<ServiceRow> rowsOf(const Process& process, const snapshot::Snapshot& snapshot,
                                std::vector<ClusterFacts> sums) {
   std::vector<ServiceRow> rows;
   for (const model::Cluster& cluster : snapshot.config.clusters) {
-    ServiceRow row{.cluster = &cluster, .facts = {.name = cluster.name}, .dns = process.resolverFacts(cluster.name)};
+    ServiceRow row{.cluster = &cluster,
+                   .facts = {.name = cluster.name},
+                   .dns = process.resolverFacts(cluster.name),
+                   .health = process.healthFacts(cluster.name)};
     const auto sum = std::ranges::find_if(sums, [&](const ClusterFacts& each) { return each.name == cluster.name; });
     if (sum != sums.end()) row.facts = std::move(*sum);
     rows.push_back(std::move(row));
@@ -49,14 +53,54 @@ std::string stateOf(const ClusterFacts& facts) {
   return facts.has_dns_failed ? count + ", some name has never resolved" : count;
 }
 
-std::string endpointTable(const std::vector<EndpointFacts>& endpoints) {
-  TextTable table(
-      {"ADDRESS", "WEIGHT", "PRIORITY", "ACTIVE", "IDLE", "REQUESTS", "FAILURES", "CLOSES IDLE AFTER", "NAME", "ZONE"});
-  for (const EndpointFacts& each : endpoints) {
+// Null: it isn't checked.
+const upstream::EndpointCheckFacts* checksOf(const ServiceRow& row, const std::string& address) {
+  if (!row.health) return nullptr;
+  const auto found = std::ranges::find(row.health->endpoints, address, &upstream::EndpointCheckFacts::address);
+  return found == row.health->endpoints.end() ? nullptr : &*found;
+}
+
+std::string_view wordOf(upstream::Checked checked) {
+  switch (checked) {
+    case upstream::Checked::kNot:
+      return "not checked yet";
+    case upstream::Checked::kAwaited:
+      return "awaits its first check";
+    case upstream::Checked::kHealthy:
+      return "healthy";
+    case upstream::Checked::kUnhealthy:
+      return "unhealthy";
+  }
+  return "-";
+}
+
+// What holds requests back comes first.
+std::string_view healthWord(const ServiceRow& row, const EndpointFacts& endpoint) {
+  const upstream::EndpointCheckFacts* const checks = checksOf(row, endpoint.address);
+  if (checks && checks->checked == upstream::Checked::kUnhealthy) return "unhealthy";
+  if (endpoint.is_ejected) return "ejected";
+  return checks ? wordOf(checks->checked) : "-";
+}
+
+std::string failureLines(const ServiceRow& row) {
+  if (!row.health) return {};
+  std::string text;
+  for (const upstream::EndpointCheckFacts& each : row.health->endpoints) {
+    if (each.last_failure.empty()) continue;
+    text += fmt::format("  {} failed its check {} ago: {}\n", each.address, measuredText(*each.last_failed_ago),
+                        each.last_failure);
+  }
+  return text;
+}
+
+std::string endpointTable(const ServiceRow& row) {
+  TextTable table({"ADDRESS", "WEIGHT", "PRIORITY", "ACTIVE", "IDLE", "REQUESTS", "FAILURES", "HEALTH",
+                   "CLOSES IDLE AFTER", "NAME", "ZONE"});
+  for (const EndpointFacts& each : row.facts.endpoints) {
     table.add({each.address, std::to_string(each.weight), std::to_string(each.priority), std::to_string(each.active),
                std::to_string(each.idle), std::to_string(each.requests), std::to_string(each.failures),
-               each.learned_idle.count() ? measuredText(each.learned_idle) : "-", each.name.empty() ? "-" : each.name,
-               each.zone.empty() ? "-" : each.zone});
+               std::string(healthWord(row, each)), each.learned_idle.count() ? measuredText(each.learned_idle) : "-",
+               each.name.empty() ? "-" : each.name, each.zone.empty() ? "-" : each.zone});
   }
   return table.print("  ");
 }
@@ -88,7 +132,7 @@ std::string printText(const std::vector<ServiceRow>& rows, const std::string& si
     text += fmt::format("{}: {}, {} ({})\n", row.cluster->name, nameOf(row.cluster->balance), stateOf(row.facts),
                         describe(row.cluster->origin));
     text += printHolding(row.facts.holding);
-    if (!row.facts.endpoints.empty()) text += endpointTable(row.facts.endpoints);
+    if (!row.facts.endpoints.empty()) text += endpointTable(row) + failureLines(row);
     for (const std::string& line : linesOf(row.dns)) text += "  " + line + "\n";
     text += "\n";
   }
@@ -96,8 +140,11 @@ std::string printText(const std::vector<ServiceRow>& rows, const std::string& si
   return text;
 }
 
-Json jsonOf(const EndpointFacts& facts) {
+Json jsonOf(const ServiceRow& row, const EndpointFacts& facts) {
+  const upstream::EndpointCheckFacts* const checks = checksOf(row, facts.address);
   return {{"address", facts.address},
+          {"health", healthWord(row, facts)},
+          {"last_check_failure", checks ? checks->last_failure : std::string()},
           {"name", facts.name},
           {"zone", facts.zone},
           {"weight", facts.weight},
@@ -129,7 +176,7 @@ Json jsonOf(const HoldingFacts& facts) {
 
 Json jsonOf(const ServiceRow& row) {
   Json endpoints = Json::array();
-  for (const EndpointFacts& each : row.facts.endpoints) endpoints.push_back(jsonOf(each));
+  for (const EndpointFacts& each : row.facts.endpoints) endpoints.push_back(jsonOf(row, each));
   return {{"name", row.cluster->name},
           {"balance", nameOf(row.cluster->balance)},
           {"where", describe(row.cluster->origin)},

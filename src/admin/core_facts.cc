@@ -15,6 +15,7 @@ EndpointFacts factsOf(const upstream::EndpointState& state) {
           .idle = state.pool.idle(),
           .requests = state.requests,
           .failures = state.failures,
+          .is_ejected = state.endpoint.health->isEjected(),
           .learned_idle = state.pool.learnedIdle()};
 }
 

@@ -17,10 +17,11 @@ struct EndpointFacts {
   std::string zone;
   uint32_t weight = 1;
   uint32_t priority = 0;
-  uint64_t active = 0;       // exchanges under way
-  uint64_t idle = 0;         // connections in the pool
-  uint64_t requests = 0;     // attempts
-  uint64_t failures = 0;     // attempts without a response
+  uint64_t active = 0;    // exchanges under way
+  uint64_t idle = 0;      // connections in the pool
+  uint64_t requests = 0;  // attempts
+  uint64_t failures = 0;  // attempts without a response
+  bool is_ejected = false;
   Duration learned_idle{0};  // after which the application closes idle connections; 0: not known
 };
 

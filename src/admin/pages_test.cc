@@ -110,6 +110,24 @@ TEST_F(PagesTest, GivesMetricsAndConfiguration) {
   EXPECT_THAT(get("/config", {{"format", "json"}}).body, HasSubstr(R"("adopted": "2026-09-21T14:13:20.000Z")"));
 }
 
+TEST_F(PagesTest, ClustersSayWhoIsWellAndWhyNot) {
+  giveEndpoints(0);
+  EXPECT_THAT(get("/clusters", {{"format", "json"}}).body, HasSubstr(R"("health": "-")"));
+  process_.health_now = {.service = "orders",
+                         .endpoints = {{.address = "10.0.0.1:8080",
+                                        .checked = upstream::Checked::kUnhealthy,
+                                        .last_failure = "it refuses connections",
+                                        .last_failed_ago = std::chrono::seconds(3)}}};
+  EXPECT_THAT(get("/clusters").body, HasSubstr("  unhealthy  "));
+  EXPECT_THAT(get("/clusters").body, HasSubstr("  10.0.0.1:8080 failed its check 3s ago: it refuses connections\n"));
+  const std::string json = get("/clusters", {{"format", "json"}}).body;
+  EXPECT_THAT(json, HasSubstr(R"("health": "unhealthy")"));
+  EXPECT_THAT(json, HasSubstr(R"("last_check_failure": "it refuses connections")"));
+  process_.core(0).snapshot()->cluster(1)->endpoints()[0]->endpoint.health->ejected_until.store(1);
+  process_.health_now.endpoints[0].checked = upstream::Checked::kHealthy;
+  EXPECT_THAT(get("/clusters").body, HasSubstr("  ejected  "));
+}
+
 TEST_F(PagesTest, SumsClustersOverCores) {
   giveEndpoints(0);
   giveEndpoints(1);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "observe/metrics_render.h"
 #include "proxy/core.h"
 #include "snapshot/snapshot.h"
+#include "upstream/health_checker.h"
 
 namespace remora::admin {
 
@@ -44,6 +46,8 @@ class Process {
   virtual observe::ProcessFacts facts() const = 0;
   // Lines of text on the DNS names of a cluster; empty when it has none.
   virtual std::string resolverFacts(const std::string& cluster) const = 0;
+  // What active checks know of a cluster; nothing when it has none.
+  virtual std::optional<upstream::HealthFacts> healthFacts(const std::string& cluster) const = 0;
   virtual void drain() = 0;  // as SIGTERM; returns at once
 };
 

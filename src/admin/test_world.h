@@ -121,6 +121,9 @@ class FakeProcess final : public Process {
   std::string resolverFacts(const std::string& cluster) const override {
     return cluster == "orders" ? "orders.internal: 2 addresses\n" : "";
   }
+  std::optional<upstream::HealthFacts> healthFacts(const std::string& cluster) const override {
+    return cluster == health_now.service ? std::optional(health_now) : std::nullopt;
+  }
   void drain() override {
     ++drains;
     phase_now = Phase::kDraining;
@@ -130,6 +133,7 @@ class FakeProcess final : public Process {
   snapshot::SnapshotPtr snapshot_now;
   Phase phase_now = Phase::kServing;
   ReloadFacts reloads_now;
+  upstream::HealthFacts health_now;  // of its service
   int drains = 0;
 
  private:

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "admin/words.h"
+#include "observe/limit_answer.h"
 #include "upstream/circuit_breaker.h"
 
 namespace remora::admin {
@@ -26,6 +27,63 @@ std::string counted(uint16_t number, std::string_view thing) {
 std::string endpointWords(const TrailEntry& entry, const TrailNames& names, bool is_last) {
   return is_last && !names.endpoint.empty() ? shown(names.endpoint)
                                             : fmt::format("endpoint {} of the set", entry.argument);
+}
+
+std::string limitWords(const observe::LimitAnswer& answer) {
+  using observe::LimitResult;
+  const auto took = static_cast<double>(answer.took.count()) / 1e6;
+  std::string_view words = "said nothing";
+  switch (answer.result) {
+    case LimitResult::kAllowed:
+      return fmt::format("the service that counts allows it; asking took {:.1f} ms", took);
+    case LimitResult::kLimited:
+      return fmt::format("the service that counts says that it is one too many; asking took {:.1f} ms", took);
+    case LimitResult::kLate:
+      words = "gave no answer within its timeout";
+      break;
+    case LimitResult::kAway:
+      words = "is away";
+      break;
+    case LimitResult::kFull:
+      words = "wasn't asked: its pending questions are too many already";
+      break;
+    case LimitResult::kFailed:
+      words = "answered with an error";
+      break;
+    case LimitResult::kCount:
+      break;
+  }
+  return fmt::format("the service that counts {} ({:.1f} ms); {}", words, took,
+                     answer.is_closed ? "refused, since its on_failure is closed"
+                                      : "let through, since its on_failure is open or this is a shadow");
+}
+
+// Of what holds requests back.
+std::string heldBackWords(const TrailEntry& entry) {
+  switch (entry.outcome) {
+    case Outcome::kLimited:
+      return fmt::format("as many requests run as the service's limits.requests allows: {}", entry.argument);
+    case Outcome::kAdaptiveLimited:
+      return fmt::format("as many requests run as the adaptive limit {} allows, which follows how long they take",
+                         entry.argument);
+    case Outcome::kDisplaced:
+      return "the queue is full of requests that came before or have a higher priority";
+    case Outcome::kBreakerRefused:
+      return fmt::format("the service's circuit breaker isn't closed: {} % of its requests failed", entry.argument);
+    case Outcome::kBreakerChanged:
+      return fmt::format("the service's circuit breaker is {} now",
+                         upstream::nameOf(static_cast<upstream::CircuitBreaker::State>(entry.argument)));
+    case Outcome::kAdmissionRefused:
+      return fmt::format("so many requests to the service fail that {} % of them are refused, this one among them",
+                         entry.argument);
+    case Outcome::kPending:
+      return fmt::format("for {} ms until one of the requests to the service ended", entry.argument);
+    case Outcome::kRateLimited:
+      return entry.argument ? "more than the rate_limit allows; only told of, since it is a shadow"
+                            : "more than the rate_limit allows";
+    default:
+      return {};
+  }
 }
 
 std::string wordsOf(const TrailEntry& entry, const TrailNames& names) {
@@ -73,26 +131,34 @@ std::string wordsOf(const TrailEntry& entry, const TrailNames& names) {
       return fmt::format("endpoint {} of the set: it failed too often in a row", entry.argument);
     case Outcome::kReturned:
       return fmt::format("endpoint {} of the set: it answers well again", entry.argument);
-    case Outcome::kPending:
-      return fmt::format("for {} ms until one of the requests to the service ended", entry.argument);
     case Outcome::kLimited:
-      return fmt::format("as many requests run as the service's limits.requests allows it: {}", entry.argument);
     case Outcome::kAdaptiveLimited:
-      return fmt::format("as many requests run as the adaptive limit {} allows, which follows how long they take",
-                         entry.argument);
     case Outcome::kDisplaced:
-      return "the queue is full of requests that came before or have a higher priority";
     case Outcome::kBreakerRefused:
-      return fmt::format("the service's circuit breaker isn't closed: {} % of its requests failed", entry.argument);
     case Outcome::kBreakerChanged:
-      return fmt::format("the service's circuit breaker is {} now",
-                         upstream::nameOf(static_cast<upstream::CircuitBreaker::State>(entry.argument)));
     case Outcome::kAdmissionRefused:
-      return fmt::format("so many requests to the service fail that {} % of them are refused, this one among them",
-                         entry.argument);
+    case Outcome::kPending:
     case Outcome::kRateLimited:
-      return entry.argument ? "more than the rate_limit allows; only told of, since it is a shadow"
-                            : "more than the rate_limit allows";
+      return heldBackWords(entry);
+    case Outcome::kFaultDelayed:
+      return fmt::format("for {} ms on purpose: the route's fault.delay", entry.argument);
+    case Outcome::kFaultAborted:
+      return fmt::format("with status {} on purpose: the route's fault.abort", entry.argument);
+    case Outcome::kMirrored:
+      return "a copy to the route's mirror, whose answer goes nowhere";
+    case Outcome::kHedged:
+      return fmt::format("beside the first attempt, which takes long, at endpoint {} of the set", entry.argument);
+    case Outcome::kHedgeWon:
+      return fmt::format("endpoint {} of the set answered first; the first attempt is cancelled", entry.argument);
+    case Outcome::kStuck:
+      return entry.argument ? "its cookie names an endpoint that is gone or ill: another is chosen, and its cookie sent"
+                            : "to the endpoint that its cookie names";
+    case Outcome::kPanicked:
+      return entry.argument ? fmt::format("too few endpoints are well ({}), so all of them are tried; see /clusters",
+                                          entry.argument)
+                            : "no endpoint is well, so all of them are tried; see /clusters";
+    case Outcome::kRateLimitAsked:
+      return limitWords(observe::LimitAnswer::of(entry.argument));
     case Outcome::kEndpointChosen:
     case Outcome::kCount:
       break;

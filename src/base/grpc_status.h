@@ -13,10 +13,14 @@ inline constexpr size_t kGrpcStatuses = 17;
 // Those that something is decided by.
 enum GrpcStatus : uint32_t {
   kGrpcCancelled = 1,
+  kGrpcUnknown = 2,
   kGrpcDeadlineExceeded = 4,
+  kGrpcPermissionDenied = 7,
   kGrpcResourceExhausted = 8,
+  kGrpcUnimplemented = 12,
   kGrpcInternal = 13,
   kGrpcUnavailable = 14,
+  kGrpcUnauthenticated = 16,
 };
 
 // "UNAVAILABLE"; empty for a code that isn't one of them.

@@ -41,6 +41,9 @@ enum class Reason : uint8_t {
   kTlsTimeout,
   // Held back.
   kRateLimited,
+  kFaultInjected,
+  kDeadlineExpired,
+  kRateLimitAway,
   // No way to an endpoint.
   kNoRoute,
   kNoService,

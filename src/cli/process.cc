@@ -82,8 +82,8 @@ int Process::run(model::Config config, std::string file) {
   }
   const model::Config& first = prepared.snapshot->config;
   if (!startCores(coresToUse(first.cores)) || !startAdmin(first)) return 1;
-  followClusters(first);
-  settleNames();
+  followClusters(*prepared.snapshot);
+  settleEndpoints();
   publish(std::move(prepared));
   phase_ = admin::Phase::kServing;
   log_.info("remora", "remora {} serves with {} core(s) and {} descriptors, generation {}", REMORA_VERSION,
@@ -124,15 +124,16 @@ bool Process::startAdmin(const model::Config& config) {
   return true;
 }
 
-// Names that DNS answers quickly are there before the first request; a slow server must not delay the start.
-void Process::settleNames() {
+// Names that DNS answers quickly are there before the first request, and so is what is known of endpoints that are
+// checked; a slow server must not delay the start.
+void Process::settleEndpoints() {
   constexpr Duration kLongest = std::chrono::seconds(1);
   const Deadline until = Deadline::at(loop_.readClock() + kLongest);
   const auto are_settled = [this] {
     for (const auto& [name, resolver] : resolvers_) {
       if (!resolver->isSettled()) return false;
     }
-    return true;
+    return health_checks_.isSettled();
   };
   while (!are_settled() && !until.hasPassed(loop_.now()) && !stopping_) loop_.turn(until);
 }
@@ -202,7 +203,7 @@ void Process::publish(Prepared prepared) {
       [this, snapshot = snapshot_, sockets = sockets_] { listeners_->adopt(*snapshot, sockets); });
 }
 
-void Process::followClusters(const model::Config& config) {
+void Process::followClusters(const snapshot::Snapshot& snapshot) {
   if (!dns_) {
     const char* servers = std::getenv("REMORA_DNS_SERVERS");  // for tests and odd hosts; empty: resolv.conf
     auto created = net::CaresResolver::create(loop_, {.servers = servers ? servers : ""});
@@ -214,14 +215,17 @@ void Process::followClusters(const model::Config& config) {
     }
   }
   std::map<std::string, std::unique_ptr<upstream::ClusterResolver>> kept;
-  for (const model::Cluster& cluster : config.clusters) {
+  health_checks_.configure(snapshot.config.clusters, snapshot.tls_clients);
+  for (const model::Cluster& cluster : snapshot.config.clusters) {
     if (const auto known = resolvers_.find(cluster.name); known != resolvers_.end()) {
       known->second->update(cluster);
+      health_checks_.follow(cluster.name, known->second->current());  // also where only the checks are new
       kept.emplace(cluster.name, std::move(known->second));
       continue;
     }
     auto resolver = std::make_unique<upstream::ClusterResolver>(
         loop_, *dns_, cluster, [this, name = cluster.name](upstream::EndpointSetPtr set) {
+          health_checks_.follow(name, set);
           for (const auto& thread : threads_) {
             thread->loop().mailbox().post([&core = thread->core(), name, set] { core.adoptEndpoints(name, set); });
           }
@@ -276,7 +280,7 @@ void Process::reload(const char* why) {
   }
   for (const control::ConfigError& warning : loaded.warnings) log_.warn("config", "{}", control::describe(warning));
   log_.setLevel(levelOf(next.telemetry.log.level));
-  followClusters(next);
+  followClusters(*prepared.snapshot);
   publish(std::move(prepared));
   ++reloads_.succeeded;
   reloads_.last_error.clear();
@@ -352,6 +356,10 @@ observe::ProcessFacts Process::facts() const {
   for (const tls::CertificateFacts& certificate : certificates_.certificates()) {
     facts.certificates.push_back({certificate.file, certificate.subject, certificate.not_after});
   }
+  for (const upstream::HealthFacts& health : health_checks_.facts()) {
+    facts.health_checks.push_back(
+        {health.service, health.passed, health.failed, health.healthy, health.endpoints.size()});
+  }
   readUsage(facts);
   return facts;
 }
@@ -365,6 +373,11 @@ std::string Process::resolverFacts(const std::string& cluster) const {
                         name.ttl.count(), name.failures, name.last_error.empty() ? "" : ", ", name.last_error);
   }
   return text;
+}
+
+std::optional<upstream::HealthFacts> Process::healthFacts(const std::string& cluster) const {
+  const upstream::HealthChecker* const checker = health_checks_.find(cluster);
+  return checker ? std::optional(checker->facts()) : std::nullopt;
 }
 
 }  // namespace remora::cli

@@ -17,11 +17,13 @@
 #include "net/dns.h"
 #include "net/file_watch.h"
 #include "net/log_sink.h"
+#include "net/tcp_stream.h"
 #include "observe/log.h"
 #include "proxy/drain.h"
 #include "proxy/listener.h"
 #include "snapshot/compiler.h"
 #include "upstream/cluster_resolver.h"
+#include "upstream/health_checks.h"
 
 namespace remora::cli {
 
@@ -44,6 +46,7 @@ class Process final : public admin::Process, loop::TaskOwner, loop::Runnable {
   observe::Log& log() override { return log_; }
   observe::ProcessFacts facts() const override;
   std::string resolverFacts(const std::string& cluster) const override;
+  std::optional<upstream::HealthFacts> healthFacts(const std::string& cluster) const override;
   void drain() override;
 
  private:
@@ -56,10 +59,10 @@ class Process final : public admin::Process, loop::TaskOwner, loop::Runnable {
   bool prepare(model::Config config, Prepared& prepared, std::vector<std::string>& problems);
   bool openSink(const model::AccessLog& log, Prepared& prepared, std::vector<std::string>& problems);
   void publish(Prepared prepared);
-  void followClusters(const model::Config& config);
+  void followClusters(const snapshot::Snapshot& snapshot);
   bool startCores(uint32_t count);
   bool startAdmin(const model::Config& config);
-  void settleNames();
+  void settleEndpoints();
   void watchFiles(const model::Config& config);
   void onFileChange();
   void onSignal(int signal);
@@ -94,6 +97,8 @@ class Process final : public admin::Process, loop::TaskOwner, loop::Runnable {
   std::vector<admin::CoreHandle> handles_;
   std::unique_ptr<proxy::Listeners> listeners_;  // on the first core's loop
   std::unique_ptr<net::Resolver> dns_;
+  net::TcpConnector connector_{loop_, sys_};  // for health checks only
+  upstream::HealthChecks health_checks_{loop_, connector_, log_};
   std::map<std::string, std::unique_ptr<upstream::ClusterResolver>> resolvers_;
   std::unique_ptr<net::FileWatch> watch_;
   bool changed_early_ = false;  // a file changed before the first configuration served

@@ -23,6 +23,7 @@ std::vector<std::string> filesOf(const model::Config& config) {
     files.push_back(cluster.tls->certificate->certificate);
     files.push_back(cluster.tls->certificate->key);
   }
+  for (const model::RateLimitService& service : config.rate_limit_services) files.push_back(service.password_file);
   std::ranges::sort(files);
   files.erase(std::unique(files.begin(), files.end()), files.end());
   if (!files.empty() && files.front().empty()) files.erase(files.begin());

@@ -9,8 +9,8 @@
 
 namespace remora::control {
 
-// Every file that serving `config` depends on besides the configuration file itself: certificates, keys, CA bundles and
-// revocation lists. Sorted, each once; none need exist.
+// Every file that serving `config` depends on besides the configuration file itself: certificates, keys, CA bundles,
+// revocation lists and passwords. Sorted, each once; none need exist.
 std::vector<std::string> filesOf(const model::Config& config);
 
 // A path as it was written, from the folder of the file that it stands in; absolute ones stay.

@@ -88,19 +88,24 @@ constexpr Form kServiceProtocol[] = {word(kServiceProtocolWords)};
 constexpr Form kTlsClient[] = {{Kind::kBool}, object(kTlsClientSpec)};
 constexpr Form kHttp2[] = {object(kHttp2Spec)};
 
+constexpr Form kSticky[] = {text("the name of a cookie"), object(kStickySpec)};
 constexpr Form kOutlier[] = {{Kind::kBool}, object(kOutlierSpec)};
 constexpr Form kAdaptiveConcurrency[] = {{Kind::kBool}, object(kAdaptiveConcurrencySpec)};
 constexpr Form kCircuitBreaker[] = {{Kind::kBool}, object(kCircuitBreakerSpec)};
 constexpr Form kAdmissionControl[] = {{Kind::kBool}, object(kAdmissionControlSpec)};
 constexpr Form kRetryBudget[] = {object(kRetryBudgetSpec)};
+constexpr Form kHealthCheck[] = {{Kind::kFalse}, kPathText[0], object(kHealthCheckSpec)};
 
 constexpr KeySpec kServiceKeys[] = {
     {"endpoints", kEndpoints, "", "where the service runs; names are resolved and kept fresh"},
     {"balance", kBalance, "least_request", "how an endpoint is chosen"},
     {"hash_by", kHashKeys, "", "of what ring_hash and maglev take the hash: the first that a request has"},
+    {"sticky", kSticky, "", "a cookie keeps each client at the endpoint that answered it; its name is enough"},
     {"slow_start", kTimeOrZero, "0s", "in which an endpoint that joins comes to its share; 0: at once"},
     {"panic", kPercent, "50", "percent of endpoints; with fewer that are well all are tried"},
     {"outlier", kOutlier, "false", "endpoints that fail are left out for a while; true: all defaults"},
+    {"health_check", kHealthCheck, "false",
+     "endpoints are asked whether they are well; a path such as /healthz is enough"},
     {"retry_budget", kRetryBudget, "", "bounds how many of its requests are sent again"},
     {"adaptive_concurrency", kAdaptiveConcurrency, "false",
      "how many of its requests run at once follows how long they take; true: all defaults"},
@@ -203,6 +208,10 @@ constexpr Form kHeaderChanges[] = {object(kHeaderChangesSpec)};
 constexpr Form kRateLimit[] = {kRate[0], object(kRateLimitSpec)};
 constexpr std::string_view kRoutePriorityWords[] = {"high", "normal", "low"};
 constexpr Form kRoutePriority[] = {word(kRoutePriorityWords), object(kRoutePrioritySpec)};
+constexpr Form kFault[] = {object(kFaultSpec)};
+constexpr Form kHedge[] = {{Kind::kBool}, kTime[0], object(kHedgeSpec)};
+constexpr Form kMirrorItem[] = {kServiceName[0], object(kMirrorSpec)};
+constexpr Form kMirrors[] = {kMirrorItem[0], kMirrorItem[1], listOf(kMirrorItem)};
 constexpr Form kRetry[] = {integer(0, 10), object(kRetrySpec)};
 
 constexpr KeySpec kRouteKeys[] = {
@@ -210,6 +219,7 @@ constexpr KeySpec kRouteKeys[] = {
     {"match", kMatch, "", "which requests; all when absent"},
     {"to", kServiceName, "", "forward to this service"},
     {"split", kSplit, "", "forward to several services by weight"},
+    {"split_by", kHashKeys, "", "keeps requests with the same value at one member of the split; by chance when absent"},
     {"redirect", kRedirect, "", "send the client elsewhere"},
     {"answer", kAnswer, "", "answer at once; a bare status is enough"},
     {"rewrite", kRewrite, "", "change the path or host on the way to the service"},
@@ -217,8 +227,12 @@ constexpr KeySpec kRouteKeys[] = {
     {"response_headers", kHeaderChanges, "", "change the response's headers on the way to the client"},
     {"timeout", kTimeOrZero, "0s", "for the whole exchange; 0: none"},
     {"idle_timeout", kTimeOrZero, "0s", "without a byte from the service; 0: none"},
+    {"mirror", kMirrors, "", "services that get a copy of each request, whose answer goes nowhere; a name is enough"},
     {"rate_limit", kRateLimit, "", "how often requests may come; exact for the process"},
     {"priority", kRoutePriority, "normal", "who goes first where a service's limits hold requests back"},
+    {"fault", kFault, "", "delays and answers on purpose, to try what callers bear"},
+    {"hedge", kHedge, "false",
+     "a second attempt beside one that takes long; true: after the route's own p95; or a time"},
     {"retry", kRetry, "", "when a request is sent again, besides where it provably never arrived"},
 };
 constexpr std::string_view kRouteActions[] = {"to", "split", "redirect", "answer"};
@@ -228,6 +242,7 @@ constexpr std::string_view kRouteActions[] = {"to", "split", "redirect", "answer
 constexpr Form kListen[] = {text("an address such as 0.0.0.0:8080, \"[::]:8080\" or unix:/path"), integer(0, 65535)};
 constexpr Form kRouteItem[] = {object(kRouteSpec)};
 constexpr Form kRoutes[] = {listOf(kRouteItem)};
+constexpr Form kHeaderName[] = {text("the name of a header such as x-envoy-expected-rq-timeout-ms")};
 constexpr Form kHops[] = {integer(0, 100)};
 constexpr std::string_view kClientFinWords[] = {"cancel", "answer"};
 constexpr Form kClientFin[] = {word(kClientFinWords)};
@@ -257,6 +272,7 @@ constexpr KeySpec kListenerKeys[] = {
     {"via", kText, "", "pseudonym to add to Via; nothing is added when absent"},
     {"request_id", kBool, "true", "create X-Request-Id when the request has none"},
     {"trace_context", kBool, "true", "create or continue W3C traceparent"},
+    {"deadline_header", kHeaderName, "", "milliseconds that the caller waits, heard in and sent on with this header"},
     {"client_fin", kClientFin, "cancel",
      "what a client's FIN means while its answer isn't complete: it is gone, or only half-closed"},
     {"merge_slashes", kBool, "true", "// counts as / in paths"},
@@ -315,6 +331,8 @@ constexpr Form kInboundItem[] = {object(kInboundSpec)};
 constexpr Form kOutboundItem[] = {object(kOutboundSpec)};
 constexpr Form kInbound[] = {listOf(kInboundItem)};
 constexpr Form kOutbound[] = {listOf(kOutboundItem)};
+constexpr Form kLimitServiceItem[] = {object(kLimitServiceSpec)};
+constexpr Form kLimitServices[] = {mapOf("names of services that count", kLimitServiceItem)};
 constexpr Form kCores[] = {integer(0, 1024)};
 constexpr Form kTelemetry[] = {object(kTelemetrySpec)};
 
@@ -322,6 +340,7 @@ constexpr KeySpec kFileKeys[] = {
     {"inbound", kInbound, "", "listeners for callers of this application"},
     {"outbound", kOutbound, "", "listeners for this application's own calls"},
     {"services", kServices, "", "what routes can forward to, by name"},
+    {"rate_limit_services", kLimitServices, "", "who counts requests for several remoras together, by name"},
     {"limits", kLimits, "", "bounds on what clients control, for all listeners"},
     {"timeouts", kTimeouts, "", "bounds on waiting for clients, for all listeners"},
     {"drain", kDrain, "", "how the process ends"},
@@ -394,6 +413,11 @@ std::span<const ObjectSpec* const> allObjects() {
       &kServiceTimeoutsSpec,
       &kServiceLimitsSpec,
       &kHashKeySpec,
+      &kStickySpec,
+      &kFaultSpec,
+      &kMirrorSpec,
+      &kHedgeSpec,
+      &kHealthCheckSpec,
       &kOutlierSpec,
       &kRetryBudgetSpec,
       &kRetrySpec,
@@ -404,6 +428,7 @@ std::span<const ObjectSpec* const> allObjects() {
       &kAdmissionControlSpec,
       &kTlsClientSpec,
       &kLimitsSpec,
+      &kLimitServiceSpec,
       &kTimeoutsSpec,
       &kDrainSpec,
       &kTelemetrySpec,

@@ -60,7 +60,7 @@ TEST(ConfigKeys, DefaultsAreThoseOfTheModel) {
 outbound: [{ listen: 1, tcp: secure }]
 services:
   orders: { endpoints: [{ address: "10.0.0.1:80" }] }
-  secure: { endpoints: 1, tls: true }
+  secure: { endpoints: 1, tls: true, health_check: / }
 telemetry: { access_log: { to: stdout } }
 )";
   std::string spelt = "inbound:\n  - listen: 8080\n" + defaultsOf(kInboundSpec, in) + in + "limits:\n" +
@@ -75,7 +75,8 @@ telemetry: { access_log: { to: stdout } }
   spelt += "services:\n  orders:\n    endpoints:\n      - address: \"10.0.0.1:80\"\n" +
            defaultsOf(kEndpointSpec, "        ") + defaultsOf(kServiceSpec, in) + "    timeouts:\n" +
            defaultsOf(kServiceTimeoutsSpec, "      ") + "    limits:\n" + defaultsOf(kServiceLimitsSpec, "      ");
-  spelt += "  secure:\n    endpoints: 1\n    tls:\n" + defaultsOf(kTlsClientSpec, "      ") + "    http2:\n" +
+  spelt += "  secure:\n    endpoints: 1\n    tls:\n" + defaultsOf(kTlsClientSpec, "      ") +
+           "    health_check:\n      http: /\n" + defaultsOf(kHealthCheckSpec, "      ") + "    http2:\n" +
            defaultsOf(kHttp2Spec, "      ");
   spelt += "outbound:\n  - listen: 1\n    tcp:\n      to: secure\n" + defaultsOf(kTcpSpec, "      ");
   std::string access_log = defaultsOf(kAccessLogSpec, "    ");

@@ -8,6 +8,7 @@
 #include "control/config_keys.h"
 #include "control/effective_resilience.h"
 #include "control/effective_transport.h"
+#include "control/health_check_reader.h"
 #include "control/route_order.h"
 #include "control/units.h"
 #include "control/yaml_config.h"
@@ -109,6 +110,7 @@ std::string EffectiveWriter::write() {
   writeListeners("inbound", model::Direction::kInbound);
   writeListeners("outbound", model::Direction::kOutbound);
   writeServices();
+  writeLimitServices(out_, config_.rate_limit_services);
   out_.open("drain");
   time("delay", config_.drain.delay);
   time("grace", config_.drain.grace);
@@ -165,6 +167,7 @@ void EffectiveWriter::writeHttp(const model::HttpOptions& http) {
   optional("via", http.via);
   out_.flag("request_id", http.request_id);
   out_.flag("trace_context", http.trace_context);
+  if (!http.deadline_header.empty()) out_.text("deadline_header", http.deadline_header);
   out_.entry("client_fin", wordOf(kInboundSpec, "client_fin", static_cast<size_t>(http.client_fin)));
   out_.flag("merge_slashes", http.merge_slashes);
 }
@@ -210,10 +213,15 @@ void EffectiveWriter::writeRoute(const WrittenRoute& written) {
     writeHeaderChanges("request_headers", route.request_headers);
     time("timeout", route.timeout);
     time("idle_timeout", route.idle_timeout);
+    writeHashKeys(out_, "split_by", std::get<model::Forward>(route.action).split_by);
+    if (route.fault) writeFault(out_, *route.fault);
+    if (route.hedge) writeHedge(out_, *route.hedge);
+    writeMirrors(out_, route.mirrors);
     if (route.retry) writeRetry(out_, *route.retry);
     writePriority(out_, route.priority);
   }
   if (route.rate_limit) writeRateLimit(out_, *route.rate_limit);
+  if (route.shared_limit) writeSharedLimit(out_, *route.shared_limit);
   writeHeaderChanges("response_headers", route.response_headers);
   out_.endItem();
 }
@@ -327,6 +335,7 @@ void EffectiveWriter::writeServices() {
     out_.close();
     writeResilience(out_, cluster);
     writeConcurrency(out_, cluster);
+    writeHealthCheck(out_, cluster.health_check);
     out_.open("timeouts");
     time("connect", cluster.pool.connect);
     time("idle", cluster.pool.idle);

@@ -19,7 +19,7 @@ std::string textOf(const model::HashKey& key) {
     case Kind::kHeader:
       return "{ header: " + yamlQuoted(key.name) + " }";
     case Kind::kCookie:
-      return "{ cookie: " + yamlQuoted(key.name) + " }";
+      return "{ cookie: " + yamlQuoted(key.name) + (key.ttl ? ", ttl: " + durationText(*key.ttl) : "") + " }";
     case Kind::kQuery:
       return "{ query: " + yamlQuoted(key.name) + " }";
   }
@@ -28,11 +28,21 @@ std::string textOf(const model::HashKey& key) {
 
 }  // namespace
 
+void writeHashKeys(YamlWriter& out, std::string_view name, const std::vector<model::HashKey>& keys) {
+  if (keys.empty()) return;
+  out.open(name);
+  for (const model::HashKey& key : keys) out.item(textOf(key));
+  out.close();
+}
+
 void writeResilience(YamlWriter& out, const model::Cluster& cluster) {
   out.entry("balance", wordOf(kServiceSpec, "balance", static_cast<size_t>(cluster.balance)));
-  if (!cluster.hash_by.empty()) {
-    out.open("hash_by");
-    for (const model::HashKey& key : cluster.hash_by) out.item(textOf(key));
+  writeHashKeys(out, "hash_by", cluster.hash_by);
+  if (cluster.sticky) {
+    out.open("sticky");
+    out.text("cookie", cluster.sticky->cookie);
+    out.entry("ttl", durationText(cluster.sticky->ttl));
+    out.text("path", cluster.sticky->path);
     out.close();
   }
   out.entry("slow_start", durationText(cluster.slow_start));
@@ -55,18 +65,82 @@ void writeResilience(YamlWriter& out, const model::Cluster& cluster) {
   out.close();
 }
 
-void writeRateLimit(YamlWriter& out, const model::RateLimit& limit) {
+namespace {
+
+void writeRate(YamlWriter& out, const model::RateLimit& limit) {
   const int64_t per = limit.per.count();
-  out.open("rate_limit");
   out.text("requests", std::to_string(limit.requests) + (per == 1000 ? "/s" : per == 60'000 ? "/m" : "/h"));
   out.number("burst", limit.burst);
-  if (!limit.key.empty()) {
-    out.open("key");
-    for (const model::HashKey& key : limit.key) out.item(textOf(key));
-    out.close();
-    out.number("keys", limit.keys_most);
-  }
+  writeHashKeys(out, "key", limit.key);
   out.flag("shadow", limit.shadow);
+}
+
+}  // namespace
+
+void writeRateLimit(YamlWriter& out, const model::RateLimit& limit) {
+  out.open("rate_limit");
+  writeRate(out, limit);
+  if (!limit.key.empty()) out.number("keys", limit.keys_most);
+  out.close();
+}
+
+void writeSharedLimit(YamlWriter& out, const model::SharedLimit& limit) {
+  out.open("rate_limit");
+  out.text("service", limit.service);
+  out.text("name", limit.name);
+  writeRate(out, limit.rate);
+  out.close();
+}
+
+void writeLimitServices(YamlWriter& out, const std::vector<model::RateLimitService>& services) {
+  if (services.empty()) return;
+  out.open("rate_limit_services");
+  for (const model::RateLimitService& service : services) {
+    out.open(yamlScalar(service.name));
+    out.text("redis", service.cluster);
+    if (!service.user.empty()) out.text("user", service.user);
+    if (!service.password_file.empty()) out.text("password_file", service.password_file);
+    out.number("database", service.database);
+    out.text("prefix", service.prefix);
+    out.entry("timeout", durationText(service.timeout));
+    out.entry("on_failure", wordOf(kLimitServiceSpec, "on_failure", static_cast<size_t>(service.on_failure)));
+    out.number("pending", service.pending);
+    out.entry("stall", durationText(service.stall));
+    out.entry("backoff", durationText(service.backoff));
+    out.entry("backoff_most", durationText(service.backoff_most));
+    out.close();
+  }
+  out.close();
+}
+
+void writeFault(YamlWriter& out, const model::Fault& fault) {
+  out.open("fault");
+  if (fault.delay.count() > 0) {
+    out.entry("delay", durationText(fault.delay));
+    out.number("delay_percent", fault.delay_percent);
+  }
+  if (fault.abort) {
+    out.number("abort", fault.abort);
+    out.number("abort_percent", fault.abort_percent);
+  }
+  if (!fault.header.empty()) out.text("header", fault.header);
+  out.close();
+}
+
+void writeHedge(YamlWriter& out, const model::Hedge& hedge) {
+  out.open("hedge");
+  out.entry("after", durationText(hedge.after));
+  out.number("percent", hedge.percent);
+  out.number("floor", hedge.floor);
+  out.close();
+}
+
+void writeMirrors(YamlWriter& out, const std::vector<model::Mirror>& mirrors) {
+  if (mirrors.empty()) return;
+  out.open("mirror");
+  for (const model::Mirror& mirror : mirrors) {
+    out.item("{ to: " + yamlQuoted(mirror.to.cluster) + ", percent: " + std::to_string(mirror.percent) + " }");
+  }
   out.close();
 }
 

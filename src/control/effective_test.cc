@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "control/yaml_config.h"
@@ -42,6 +43,7 @@ void forgetOrigins(model::Config& config) {
       for (model::Route& route : host.routes) {
         forget(route.origin);
         forget(route.match);
+        if (route.shared_limit) forget(route.shared_limit->origin);
         auto* forward = std::get_if<model::Forward>(&route.action);
         if (forward == nullptr) continue;
         for (model::WeightedCluster& cluster : forward->clusters) forget(cluster.origin);
@@ -179,6 +181,37 @@ services:
   z: { endpoints: "x:3", protocol: http1 }
 )",
                            "f"));
+}
+
+TEST(Effective, EveryHealthCheckRoundTrips) {
+  const LoadedConfig loaded = loadYaml(R"(
+inbound: [{ listen: 1, app: 3000 }]
+services:
+  a: { endpoints: "x:1", health_check: /healthz }
+  b: { endpoints: "x:2", health_check: false }
+  c:
+    endpoints: "x:3"
+    health_check: { http: "/a?b=c", method: HEAD, statuses: [200..204, 302], host: "x.example:8", port: 9000 }
+  d: { endpoints: "x:4", protocol: http2, health_check: { grpc: true, interval: 1s, interval_idle: 3m, timeout: 50ms } }
+  e: { endpoints: "x:5", tls: true, health_check: { grpc: "true", jitter: 0 } }
+  f: { endpoints: "x:6", health_check: { tcp: true, unhealthy_threshold: 1, healthy_threshold: 7 } }
+)",
+                                       "f");
+  expectRoundTrip(loaded);
+  using Kind = model::HealthCheck::Kind;
+  const auto& clusters = loaded.config.clusters;
+  const auto find = [&](std::string_view name) {
+    return std::ranges::find(clusters, name, &model::Cluster::name)->health_check;
+  };
+  model::HealthCheck plain;
+  plain.path = "/healthz";
+  EXPECT_EQ(find("a"), plain);
+  EXPECT_EQ(find("b"), std::nullopt);
+  const std::vector<model::HealthCheck::Statuses> statuses{{200, 204}, {302, 302}};
+  EXPECT_EQ(find("c")->statuses, statuses);
+  EXPECT_EQ(find("d")->grpc_service, "");
+  EXPECT_EQ(find("e")->grpc_service, "true") << "a name";
+  EXPECT_EQ(find("f")->kind, Kind::kTcp);
 }
 
 TEST(Effective, HostsAreWrittenAsTheyWereBeforeMerging) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "control/addresses.h"
 #include "control/http2_reader.h"
 #include "control/listener_builder.h"
@@ -123,7 +124,7 @@ void ListenerReader::addTcp(Fields& fields) {
 
 void ListenerReader::refuseHttpKeys(const Fields& fields) {
   for (const std::string_view key : {"routes", "http2", "edge", "trusted_hops", "forwarded", "via", "request_id",
-                                     "trace_context", "client_fin", "merge_slashes"}) {
+                                     "trace_context", "deadline_header", "client_fin", "merge_slashes"}) {
     const std::optional<Place> at = fields.find(key);
     if (!at) continue;
     reader_.error(*at, quoted(key) + " has no effect: with the protocol tcp nothing is read of what clients send",
@@ -153,6 +154,12 @@ void ListenerReader::readHttp(Fields& fields) {
   fields.read("via", http_.via);
   fields.read("request_id", http_.request_id);
   fields.read("trace_context", http_.trace_context);
+  fields.read("deadline_header", http_.deadline_header);
+  http_.deadline_header = ascii::toLower(http_.deadline_header);
+  if (const auto at = fields.find("deadline_header"); at && !isToken(http_.deadline_header)) {
+    reader_.error(*at, quoted(http_.deadline_header) + " can't be the name of a header",
+                  "a name such as x-envoy-expected-rq-timeout-ms");
+  }
   fields.readWord("client_fin", http_.client_fin);
   fields.read("merge_slashes", http_.merge_slashes);
   if (http_.via && !isToken(*http_.via)) {

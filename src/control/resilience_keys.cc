@@ -14,6 +14,7 @@ constexpr KeySpec kHashKeyKeys[] = {
     {"cookie", kHashName, "", "the value of this cookie"},
     {"query", kHashName, "", "the value of this query parameter"},
     {"path", kTrueOnly, "", "true: the path"},
+    {"ttl", kTimeOrZero, "", "of a cookie in hash_by: made for so long where a client lacks it; 0: until it ends"},
 };
 constexpr std::string_view kHashKeyChoices[] = {"source", "header", "cookie", "query", "path"};
 
@@ -32,6 +33,34 @@ constexpr KeySpec kRetryBudgetKeys[] = {
     {"percent", kPercent, "20", "of the requests that come may be sent again"},
     {"floor", kUpToAMillion, "10", "and so many a second besides"},
 };
+
+constexpr KeySpec kStickyKeys[] = {
+    {"cookie", kHashName, "", "its name"},
+    {"ttl", kTimeOrZero, "0s", "for so long; 0: until the browser ends"},
+    {"path", kPathText, "/", "sent with the requests below this path"},
+};
+constexpr std::string_view kStickyRequired[] = {"cookie"};
+
+constexpr Form kFaultStatus[] = {integer(400, 599)};
+constexpr KeySpec kFaultKeys[] = {
+    {"delay", kTimeOrZero, "0s", "before the request goes on"},
+    {"delay_percent", kPercent, "100", "of the requests, by chance"},
+    {"abort", kFaultStatus, "", "the status that is answered instead of the service"},
+    {"abort_percent", kPercent, "100", "of the requests, by chance"},
+    {"header", kHashName, "", "only requests that have this header"},
+};
+
+constexpr KeySpec kHedgeKeys[] = {
+    {"after", kTimeOrZero, "0s", "so long after the first; 0: what 95 in 100 of the route's requests take"},
+    {"percent", kPercent, "10", "of the route's requests may have one"},
+    {"floor", kUpToAMillion, "5", "and so many a second besides"},
+};
+
+constexpr KeySpec kMirrorKeys[] = {
+    {"to", kServiceName, "", "a service"},
+    {"percent", kPercent, "100", "of the requests, by chance"},
+};
+constexpr std::string_view kMirrorRequired[] = {"to"};
 
 constexpr Form kAttempts[] = {integer(0, 10)};
 constexpr Form kConditionItem[] = {text("a condition such as gateway-error, or a status"), integer(400, 599)};
@@ -54,11 +83,15 @@ constexpr KeySpec kRetryKeys[] = {
 
 constexpr Form kBurst[] = {integer(1, 1'000'000'000)};
 constexpr Form kKeysMost[] = {integer(128, 16 * kMiB)};
+constexpr Form kLimitServiceName[] = {text("the name of a rate_limit_service")};
 constexpr KeySpec kRateLimitKeys[] = {
     {"requests", kRate, "", "how many, in a second, minute or hour"},
     {"burst", kBurst, "", "how many at once; as many as in a second when absent"},
     {"key", kHashKeys, "", "counted for each value by itself, by the first that a request has; absent: all together"},
     {"keys", kKeysMost, "65536", "values that are remembered; beyond, those that used least are forgotten"},
+    {"service", kLimitServiceName, "", "one of rate_limit_services, which counts for several remoras together"},
+    {"name", kText, "",
+     "of what that service counts; who has the same name is counted together; the route's when absent"},
     {"shadow", kBool, "false", "refuse nothing, only tell in metrics and trail"},
 };
 constexpr std::string_view kRateLimitRequired[] = {"requests"};
@@ -68,6 +101,13 @@ constexpr std::string_view kRateLimitRequired[] = {"requests"};
 const ObjectSpec kRateLimitSpec{"rate_limit", "How often requests may come; the others get 429. A rate is enough.",
                                 kRateLimitKeys, kRateLimitRequired};
 const ObjectSpec kHashKeySpec{"hash_key", "What of a request decides its endpoint.", kHashKeyKeys, {}, kHashKeyChoices};
+const ObjectSpec kStickySpec{"sticky", "A cookie that keeps a client at the endpoint which answered it first.",
+                             kStickyKeys, kStickyRequired};
+const ObjectSpec kFaultSpec{"fault", "What goes wrong on purpose, to see whether callers bear it.", kFaultKeys};
+const ObjectSpec kHedgeSpec{"hedge", "A second attempt at another endpoint. Only idempotent requests have one.",
+                            kHedgeKeys};
+const ObjectSpec kMirrorSpec{"mirror", "A service that gets a copy of each request. Its name is enough.", kMirrorKeys,
+                             kMirrorRequired};
 const ObjectSpec kOutlierSpec{"outlier", "When an endpoint that fails is left out for a while. `true`: all defaults.",
                               kOutlierKeys};
 const ObjectSpec kRetryBudgetSpec{"retry_budget", "How many requests may be sent again, over all routes to a service.",

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/ascii.h"
+#include "control/match_reader.h"
 #include "control/suggest.h"
 
 namespace remora::control {
@@ -14,7 +15,13 @@ constexpr std::array<std::string_view, 12> kConditions{"connect-failure", "refus
                                                        "retriable-4xx",   "cancelled",          "deadline-exceeded",
                                                        "internal",        "resource-exhausted", "unavailable"};
 
-model::HashKey readHashKey(ConfigReader& reader, const Place& place) {
+void refuseCookieName(ConfigReader& reader, const Place& place, const std::string& name) {
+  if (!isToken(name)) reader.error(place, quoted(name) + " can't be the name of a cookie", "a name such as session");
+}
+
+enum class Cookies : uint8_t { kFound, kMade };
+
+model::HashKey readHashKey(ConfigReader& reader, const Place& place, Cookies cookies) {
   using Kind = model::HashKey::Kind;
   Fields fields(reader, place, kHashKeySpec);
   model::HashKey key;
@@ -33,7 +40,34 @@ model::HashKey readHashKey(ConfigReader& reader, const Place& place) {
     if (kind == Kind::kHeader) key.name = ascii::toLower(key.name);
     if (key.name.empty()) reader.error(*fields.find(name), "the name is empty", "a name");
   }
+  const auto ttl = fields.find("ttl");
+  if (!ttl) return key;
+  fields.read("ttl", key.ttl.emplace());
+  if (key.kind != Kind::kCookie || cookies == Cookies::kFound) {
+    reader.error(*ttl, "'ttl' has no effect: only a cookie of a service's 'hash_by' is made where a client lacks it",
+                 "no 'ttl' here");
+  } else {
+    refuseCookieName(reader, *fields.find("cookie"), key.name);
+  }
   return key;
+}
+
+void readSticky(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::Cluster& cluster) {
+  model::Sticky& sticky = cluster.sticky.emplace();
+  if (place.isScalar()) {
+    reader.readScalar(place, forms, sticky.cookie);
+    return refuseCookieName(reader, place, sticky.cookie);
+  }
+  Fields fields(reader, place, kStickySpec);
+  if (!fields.isOpen()) return;
+  fields.read("cookie", sticky.cookie);
+  fields.read("ttl", sticky.ttl);
+  fields.read("path", sticky.path);
+  if (const auto at = fields.find("cookie")) refuseCookieName(reader, *at, sticky.cookie);
+  const auto isPlain = [](char c) { return c > ' ' && c < 0x7F && c != ';'; };
+  if (sticky.path.empty() || sticky.path[0] != '/' || !std::ranges::all_of(sticky.path, isPlain)) {
+    reader.error(*fields.find("path"), quoted(sticky.path) + " can't be a cookie's path", "a path such as /");
+  }
 }
 
 void readHashBy(ConfigReader& reader, Fields& service, model::Cluster& cluster) {
@@ -47,7 +81,7 @@ void readHashBy(ConfigReader& reader, Fields& service, model::Cluster& cluster) 
     return;
   }
   for (const Place& item : reader.items(*at, service.forms("hash_by"))) {
-    cluster.hash_by.push_back(readHashKey(reader, item));
+    cluster.hash_by.push_back(readHashKey(reader, item, Cookies::kMade));
   }
   if (!is_hash) {
     reader.error(*at, "'hash_by' has no effect: endpoints aren't chosen by hash", "balance: maglev or ring_hash");
@@ -94,7 +128,8 @@ void readCondition(ConfigReader& reader, const Place& place, std::span<const For
                std::string(nearestName(text, {kConditions.begin(), kConditions.end()})));
 }
 
-// "500/s"
+}  // namespace
+
 bool readRate(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::RateLimit& limit) {
   std::string text;
   if (!reader.readScalar(place, forms, text)) return false;
@@ -114,22 +149,57 @@ bool readRate(ConfigReader& reader, const Place& place, std::span<const Form> fo
   return true;
 }
 
-}  // namespace
-
-void readRateLimit(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::RateLimit& limit) {
-  if (place.isScalar()) {
-    readRate(reader, place, forms, limit);
-    return;
-  }
-  Fields fields(reader, place, kRateLimitSpec);
-  if (!fields.isOpen()) return;
+void readRateLimit(ConfigReader& reader, Fields& fields, model::RateLimit& limit) {
   if (const auto at = fields.find("requests")) readRate(reader, *at, fields.forms("requests"), limit);
   fields.read("burst", limit.burst);
   if (const auto at = fields.find("key")) {
-    for (const Place& item : reader.items(*at, fields.forms("key"))) limit.key.push_back(readHashKey(reader, item));
+    for (const Place& item : reader.items(*at, fields.forms("key")))
+      limit.key.push_back(readHashKey(reader, item, Cookies::kFound));
   }
   fields.read("keys", limit.keys_most);
   fields.read("shadow", limit.shadow);
+}
+
+void readSplitBy(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::Forward& forward) {
+  for (const Place& item : reader.items(place, forms)) {
+    forward.split_by.push_back(readHashKey(reader, item, Cookies::kFound));
+  }
+}
+
+void readHedge(ConfigReader& reader, const Place& place, std::span<const Form> forms,
+               std::optional<model::Hedge>& hedge) {
+  if (place.isScalar()) {
+    const std::string& text = place.node->text;
+    if (text == "true" || text == "false") {
+      if (text == "true") hedge.emplace();
+      return;
+    }
+    reader.readDuration(place, forms, hedge.emplace().after);
+    return;
+  }
+  Fields fields(reader, place, kHedgeSpec);
+  if (!fields.isOpen()) return;
+  hedge.emplace();
+  fields.read("after", hedge->after);
+  fields.read("percent", hedge->percent);
+  fields.read("floor", hedge->floor);
+}
+
+void readFault(ConfigReader& reader, const Place& place, model::Fault& fault) {
+  Fields fields(reader, place, kFaultSpec);
+  if (!fields.isOpen()) return;
+  fields.read("delay", fault.delay);
+  fields.read("delay_percent", fault.delay_percent);
+  fields.read("abort", fault.abort);
+  fields.read("abort_percent", fault.abort_percent);
+  fields.read("header", fault.header);
+  fault.header = ascii::toLower(fault.header);
+  if (const auto at = fields.find("header"); at && !isToken(fault.header)) {
+    reader.error(*at, quoted(fault.header) + " can't be the name of a header", "a name such as x-fault");
+  }
+  if (fault.delay.count() == 0 && fault.abort == 0) {
+    reader.error(place, "the fault does nothing", "a 'delay', an 'abort' or both");
+  }
 }
 
 std::span<const std::string_view> retryConditions() {
@@ -139,6 +209,7 @@ std::span<const std::string_view> retryConditions() {
 void readResilience(ConfigReader& reader, Fields& service, model::Cluster& cluster) {
   service.readWord("balance", cluster.balance);
   readHashBy(reader, service, cluster);
+  if (const auto at = service.find("sticky")) readSticky(reader, *at, service.forms("sticky"), cluster);
   service.read("slow_start", cluster.slow_start);
   service.read("panic", cluster.panic_percent);
   if (const auto at = service.find("outlier")) readOutlier(reader, *at, service.forms("outlier"), cluster.outlier);

@@ -13,7 +13,15 @@ namespace remora::control {
 void readResilience(ConfigReader& reader, Fields& service, model::Cluster& cluster);
 void readRetry(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::Retry& retry);
 
-void readRateLimit(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::RateLimit& limit);
+// "500/s"
+bool readRate(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::RateLimit& limit);
+// Of the keys of `rate_limit` those that say how often, and for whom.
+void readRateLimit(ConfigReader& reader, Fields& fields, model::RateLimit& limit);
+
+void readSplitBy(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::Forward& forward);
+void readHedge(ConfigReader& reader, const Place& place, std::span<const Form> forms,
+               std::optional<model::Hedge>& hedge);
+void readFault(ConfigReader& reader, const Place& place, model::Fault& fault);
 
 // "gateway-error" and the like, in the order of the bits of model::Retry::On.
 std::span<const std::string_view> retryConditions();

@@ -5,6 +5,7 @@
 #include "base/ascii.h"
 #include "control/concurrency_reader.h"
 #include "control/header_changes_reader.h"
+#include "control/limit_service_reader.h"
 #include "control/match_reader.h"
 #include "control/path_pattern.h"
 #include "control/resilience_reader.h"
@@ -29,6 +30,7 @@ class RouteReader {
   void readAction();
   void readTo();
   void readSplit(const Place& place);
+  void readMirrors(const Place& place);
   void readRedirect(const Place& place);
   void readAnswer(const Place& place);
   void readRewrite(const Place& place);
@@ -63,9 +65,12 @@ HostedRoute RouteReader::read(size_t index) {
   fields_.read("timeout", route.timeout);
   fields_.read("idle_timeout", route.idle_timeout);
   if (const auto at = fields_.find("rate_limit")) {
-    readRateLimit(reader_, *at, fields_.forms("rate_limit"), route.rate_limit.emplace());
+    readRouteLimit(reader_, *at, fields_.forms("rate_limit"), route);
   }
   if (const auto at = fields_.find("priority")) readPriority(reader_, *at, fields_.forms("priority"), route.priority);
+  if (const auto at = fields_.find("hedge")) readHedge(reader_, *at, fields_.forms("hedge"), route.hedge);
+  if (const auto at = fields_.find("mirror")) readMirrors(*at);
+  if (const auto at = fields_.find("fault")) readFault(reader_, *at, route.fault.emplace());
   if (const auto at = fields_.find("retry")) readRetry(reader_, *at, fields_.forms("retry"), route.retry.emplace());
   refuseWithoutForward();
   return std::move(out_);
@@ -84,6 +89,9 @@ void RouteReader::readTo() {
   if (!place) return;
   model::WeightedCluster cluster{.cluster = {}, .weight = 1, .origin = reader_.origin(*place)};
   readServiceName(reader_, *place, fields_.forms("to"), services_, cluster.cluster);
+  if (const auto at = fields_.find("split_by")) {
+    reader_.error(*at, "'split_by' has no effect: this route leads to one service", "a 'split'");
+  }
   out_.route.action = model::Forward{{std::move(cluster)}};
 }
 
@@ -105,7 +113,24 @@ void RouteReader::readSplit(const Place& place) {
     reader_.error(place, "every weight is 0: no request could be sent anywhere", "at least one weight above 0");
   }
   if (sum > UINT32_MAX) reader_.error(place, "the weights add up to too much", "a sum of at most 4294967295");
+  if (const auto at = fields_.find("split_by")) readSplitBy(reader_, *at, fields_.forms("split_by"), forward);
   out_.route.action = std::move(forward);
+}
+
+void RouteReader::readMirrors(const Place& place) {
+  for (const Place& item : reader_.items(place, fields_.forms("mirror"))) {
+    model::Mirror mirror{.to = {.cluster = {}, .weight = 1, .origin = reader_.origin(item)}};
+    if (item.isScalar()) {
+      readServiceName(reader_, item, fields_.forms("mirror"), services_, mirror.to.cluster);
+    } else {
+      Fields fields(reader_, item, kMirrorSpec);
+      if (!fields.isOpen()) continue;
+      if (const auto at = fields.find("to"))
+        readServiceName(reader_, *at, fields.forms("to"), services_, mirror.to.cluster);
+      fields.read("percent", mirror.percent);
+    }
+    out_.route.mirrors.push_back(std::move(mirror));
+  }
 }
 
 void RouteReader::readRedirect(const Place& place) {
@@ -227,7 +252,8 @@ void RouteReader::readHost(Fields& fields, std::optional<std::string>& out) {
 // What would silently have no effect is an error.
 void RouteReader::refuseWithoutForward() {
   if (fields_.has("to") || fields_.has("split") || (!fields_.has("redirect") && !fields_.has("answer"))) return;
-  for (const std::string_view key : {"rewrite", "request_headers", "timeout", "idle_timeout", "priority", "retry"}) {
+  for (const std::string_view key : {"rewrite", "request_headers", "timeout", "idle_timeout", "priority", "retry",
+                                     "hedge", "fault", "split_by", "mirror"}) {
     const std::optional<Place> at = fields_.find(key);
     if (!at) continue;
     reader_.error(*at, quoted(key) + " has no effect: this route forwards nothing", "a route with 'to' or 'split'");

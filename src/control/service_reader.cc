@@ -5,6 +5,7 @@
 #include "base/ascii.h"
 #include "control/addresses.h"
 #include "control/concurrency_reader.h"
+#include "control/health_check_reader.h"
 #include "control/http2_reader.h"
 #include "control/resilience_reader.h"
 #include "control/suggest.h"
@@ -133,6 +134,7 @@ model::Cluster readService(ConfigReader& reader, const Place& place) {
   if (const auto list = fields.find("endpoints")) readEndpoints(reader, *list, fields.forms("endpoints"), cluster);
   readOptions(reader, fields, cluster);
   readTransport(reader, fields, cluster);
+  readHealthCheck(reader, fields, cluster);
   return cluster;
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/ascii.h"
 #include "control/config_reader.h"
+#include "control/limit_service_reader.h"
 #include "control/listener_builder.h"
 #include "control/listener_reader.h"
 #include "control/service_reader.h"
@@ -64,8 +65,12 @@ model::Config FileReader::read() {
   }
   for (const model::Cluster& cluster : config_.clusters) service_names_.push_back(cluster.name);
   services_.assign(service_names_.begin(), service_names_.end());
+  if (const auto at = fields_.find("rate_limit_services")) {
+    config_.rate_limit_services = readLimitServices(reader_, *at, fields_.forms("rate_limit_services"), services_);
+  }
   readListeners("inbound", model::Direction::kInbound);
   readListeners("outbound", model::Direction::kOutbound);
+  refuseUnknownLimitServices(reader_, config_);
   if (!fields_.has("inbound") && !fields_.has("outbound")) {
     reader_.error(fields_.place(), "there is no listener", "'inbound' or 'outbound'",
                   "add for example inbound: [{ listen: 8080, app: 3000 }]");

@@ -54,9 +54,9 @@ std::string top(std::string_view entry) {
 
 TEST(ConfigErrors, UnknownKeys) {
   EXPECT_EQ(onlyError(route("mach: { path: /a }, to: orders")),
-            "f:3:16: inbound[0].routes[0].mach: unknown key 'mach'; expected one of name, match, to, split, redirect, "
-            "answer, rewrite, request_headers, response_headers, timeout, idle_timeout, rate_limit, priority, retry; "
-            "did you mean 'match'?");
+            "f:3:16: inbound[0].routes[0].mach: unknown key 'mach'; expected one of name, match, to, split, split_by, "
+            "redirect, answer, rewrite, request_headers, response_headers, timeout, idle_timeout, mirror, rate_limit, "
+            "priority, fault, hedge, retry; did you mean 'match'?");
   EXPECT_THAT(onlyError(top("telemetri: {}")), HasSubstr("unknown key 'telemetri'"));
   EXPECT_THAT(onlyError(top("telemetri: {}")), HasSubstr("did you mean 'telemetry'?"));
 }
@@ -347,6 +347,33 @@ TEST(ConfigErrors, NeverThrowsOnPrefixesOfAFile) {
     broken[i] = static_cast<char>("[]{}:,\"*&!|>%@`#\t\n-"[i % 19]);
     loadYaml(broken, "f");
   }
+}
+
+TEST(ConfigErrors, OfHealthChecks) {
+  const auto check = [](const std::string& text, const std::string& more = "") {
+    return "inbound: [{ listen: 1, app: 2 }]\nservices: { a: { endpoints: [10.0.0.1:80], health_check: " + text + more +
+           " } }\n";
+  };
+  for (const char* path : {"healthz", "true", "\"/a b\"", "\"/a\\r\\nX: y\"", "\"/a#b\""}) {
+    EXPECT_THAT(onlyError(check(path)), HasSubstr("is no path to ask for")) << path;
+  }
+  EXPECT_THAT(onlyError(check("{ interval: 2s }")), HasSubstr("exactly one of http, grpc, tcp"));
+  EXPECT_THAT(onlyError(check("{ http: /a, tcp: true }")), HasSubstr("exactly one of http, grpc, tcp"));
+  EXPECT_THAT(onlyError(check("{ tcp: false }")), HasSubstr("'tcp' can only be true"));
+  EXPECT_THAT(onlyError(check("{ grpc: true }")), HasSubstr("a gRPC check needs HTTP/2"));
+  EXPECT_THAT(onlyError(check("{ grpc: false }", ", protocol: http2")), HasSubstr("'grpc' can't be false"));
+  EXPECT_THAT(onlyError(check("{ grpc: " + std::string(256, 'x') + " }", ", protocol: http2")), HasSubstr("too long"));
+  for (const char* statuses : {"20x", "99", "300..200", "200..", "200-299", "[200, 700]", "..300"}) {
+    EXPECT_THAT(onlyError(check("{ http: /a, statuses: " + std::string(statuses) + " }")), HasSubstr("statuses"))
+        << statuses;
+  }
+  EXPECT_THAT(onlyError(check("{ tcp: true, statuses: 200 }")), HasSubstr("'statuses' has no effect"));
+  EXPECT_THAT(onlyError(check("{ tcp: true, method: GET }")), HasSubstr("'method' has no effect"));
+  EXPECT_THAT(onlyError(check("{ http: /a, method: POST }")), HasSubstr("a check can't ask by 'POST'"));
+  EXPECT_THAT(onlyError(check("{ http: /a, method: get }")), HasSubstr("did you mean 'GET'?"));
+  EXPECT_THAT(onlyError(check("{ http: /a, host: \"a\\r\\nb\" }")), HasSubstr("is no host"));
+  EXPECT_THAT(onlyError(check("{ http: /a, interval: 0s }")), HasSubstr("interval"));
+  EXPECT_THAT(onlyError(check("{ http: /a, unhealthy_threshold: 0 }")), HasSubstr("unhealthy_threshold"));
 }
 
 TEST(ConfigErrors, OfRetriesAndOutliers) {

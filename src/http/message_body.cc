@@ -84,6 +84,13 @@ void MessageBody::keepForReplay(size_t most) {
   keep_most_ = most;
 }
 
+std::optional<std::string> MessageBody::copyOfWhole() const {
+  const bool is_all_kept = keeps_ || received_ <= first_.size();
+  if (!decoder_.isEnded() || overflowed_ || !is_all_kept) return std::nullopt;
+  std::string whole(first_.data(), first_.size());
+  return whole + kept_;
+}
+
 bool MessageBody::rewind() {
   const bool pulled_more = received_ > first_.size();
   if (pulled_more && (!keeps_ || overflowed_)) return false;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -51,6 +52,8 @@ class MessageBody {
 
   // From now on what is pulled is kept, up to `most` bytes, so that the body can be sent again.
   void keepForReplay(size_t most);
+  // All of it, where it has come to its end and was kept.
+  std::optional<std::string> copyOfWhole() const;
   // Starts again from the first byte; false when that is no longer possible.
   bool rewind();
   // From now on nothing more is kept; what was kept and not yet pulled again is still given.

@@ -9,6 +9,7 @@
 #include "base/deadline.h"
 #include "model/concurrency.h"
 #include "model/hash_key.h"
+#include "model/health_check.h"
 #include "model/listener.h"
 #include "model/origin.h"
 #include "model/tls.h"
@@ -57,6 +58,15 @@ struct RetryBudget {
   bool operator==(const RetryBudget&) const = default;
 };
 
+// A cookie that keeps a client at the endpoint which answered it first, for as long as that is well.
+struct Sticky {
+  std::string cookie;
+  Milliseconds ttl{0};  // 0: until the browser ends
+  std::string path = "/";
+
+  bool operator==(const Sticky&) const = default;
+};
+
 struct PoolOptions {
   Milliseconds connect{5'000};       // to connect to an endpoint
   Milliseconds idle{60'000};         // unused connection; shortened by what is learned of the application
@@ -74,9 +84,11 @@ struct Cluster {
   std::vector<Endpoint> endpoints;  // addresses of kind kDns are resolved and kept fresh
   Balance balance = Balance::kLeastRequest;
   std::vector<HashKey> hash_by;  // the first that a request has
-  Milliseconds slow_start{0};    // in which an endpoint that joins comes to its share
-  uint32_t panic_percent = 50;   // with fewer that are well, all are tried
+  std::optional<Sticky> sticky;
+  Milliseconds slow_start{0};   // in which an endpoint that joins comes to its share
+  uint32_t panic_percent = 50;  // with fewer that are well, all are tried
   std::optional<Outlier> outlier;
+  std::optional<HealthCheck> health_check;
   RetryBudget retry_budget;
   ClusterLimits limits;
   std::optional<AdaptiveConcurrency> adaptive;

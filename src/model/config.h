@@ -9,6 +9,7 @@
 
 #include "model/cluster.h"
 #include "model/listener.h"
+#include "model/rate_limit_service.h"
 #include "model/routes.h"
 #include "model/telemetry.h"
 #include "model/tls.h"
@@ -27,7 +28,8 @@ struct Config {
   std::vector<Listener> listeners;
   std::vector<RouteTable> route_tables;
   std::vector<Cluster> clusters;
-  std::vector<TlsServer> tls_servers;  // named by chains
+  std::vector<TlsServer> tls_servers;                 // named by chains
+  std::vector<RateLimitService> rate_limit_services;  // named by routes
   Telemetry telemetry;
   std::optional<SocketAddress> admin;  // loopback address or Unix socket
   bool admin_public = false;           // the user asked for an admin address that isn't loopback

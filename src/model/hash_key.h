@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+
+#include "base/deadline.h"
 
 namespace remora::model {
 
@@ -11,6 +14,8 @@ struct HashKey {
   enum class Kind : uint8_t { kSource, kHeader, kCookie, kPath, kQuery };
   Kind kind = Kind::kSource;
   std::string name;  // of a header (in lower case), cookie or query parameter
+  // A cookie that a client lacks is made, for so long (0: until the browser ends); without it, it isn't.
+  std::optional<Milliseconds> ttl;
 
   bool operator==(const HashKey&) const = default;
 };

@@ -81,6 +81,7 @@ struct HttpOptions {
   std::optional<std::string> via;  // pseudonym to add to Via; nothing when absent
   bool request_id = true;          // create X-Request-Id when the request has none
   bool trace_context = true;       // create or continue W3C traceparent
+  std::string deadline_header;     // lower case: milliseconds that are left, heard and sent on; empty: none
   ClientFin client_fin = ClientFin::kCancel;
   bool merge_slashes = true;  // "//" counts as "/" in paths
   Http2Options http2;

@@ -66,6 +66,7 @@ struct WeightedCluster {
 
 struct Forward {
   std::vector<WeightedCluster> clusters;  // never empty; weights sum to at least 1
+  std::vector<HashKey> split_by;          // the first that a request has keeps it at one of them; else by chance
 
   bool operator==(const Forward&) const = default;
 };
@@ -136,6 +137,15 @@ struct Retry {
   bool operator==(const Retry&) const = default;
 };
 
+// A second attempt beside one that takes long, at another endpoint; idempotent requests only.
+struct Hedge {
+  Milliseconds after{0};  // 0: after what 95 in 100 of the route's requests take
+  uint32_t percent = 10;  // of the requests may have one
+  uint32_t floor = 5;     // and so many a second besides
+
+  bool operator==(const Hedge&) const = default;
+};
+
 // How often requests may come.
 struct RateLimit {
   uint32_t requests = 0;  // in each `per`
@@ -146,6 +156,35 @@ struct RateLimit {
   bool shadow = false;             // only told of, in metrics and trail
 
   bool operator==(const RateLimit&) const = default;
+};
+
+// A copy of a request goes there as well, and its answer nowhere.
+struct Mirror {
+  WeightedCluster to;  // its weight doesn't count
+  uint32_t percent = 100;
+
+  bool operator==(const Mirror&) const = default;
+};
+
+// What goes wrong on purpose, to see whether callers bear it.
+struct Fault {
+  Milliseconds delay{0};         // before the request goes on
+  uint32_t delay_percent = 100;  // of the requests
+  uint16_t abort = 0;            // the status that is answered instead; 0: none
+  uint32_t abort_percent = 100;
+  std::string header;  // only requests that have it, in lower case; empty: all
+
+  bool operator==(const Fault&) const = default;
+};
+
+// The same, counted by a service for several remoras together.
+struct SharedLimit {
+  Origin origin;        // of `service`
+  std::string service;  // one of Config::rate_limit_services
+  std::string name;     // who has the same name is counted together
+  RateLimit rate;       // without a bound on its keys: they end by themselves
+
+  bool operator==(const SharedLimit&) const = default;
 };
 
 struct Route {
@@ -159,8 +198,12 @@ struct Route {
   Milliseconds timeout{0};       // whole exchange; 0: none
   Milliseconds idle_timeout{0};  // no byte from the upstream; 0: none
   std::optional<Retry> retry;
+  std::optional<Hedge> hedge;
   std::optional<RateLimit> rate_limit;
   RoutePriority priority;
+  std::optional<Fault> fault;
+  std::vector<Mirror> mirrors;
+  std::optional<SharedLimit> shared_limit;  // in its place
 };
 
 struct VirtualHost {

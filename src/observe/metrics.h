@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "observe/counter.h"
+#include "observe/limit_metrics.h"
 #include "observe/request_metrics.h"
 
 namespace remora::observe {
@@ -42,6 +43,15 @@ struct CoreCounters {
   Counter admission_refused;        // requests
   Counter rate_limited;             // requests
   Counter rate_limited_shadow;      // that would have been
+  Counter faults_delayed;           // requests, on purpose
+  Counter faults_aborted;           // likewise
+  Counter hedges;                   // second attempts beside the first
+  Counter hedges_won;               // that answered first
+  Counter hedges_denied;            // by their budget
+  Counter mirrored;                 // copies of requests
+  Counter mirrors_skipped;          // their body wasn't here, or too many were under way
+  Counter mirror_failures;          // copies without an answer, or with 5xx
+  Counter deadlines_expired;        // refused: their caller's time was over
   Gauge tunnels_active;
   Gauge tcp_active;
   Counter protocol_errors_downstream;
@@ -58,6 +68,7 @@ struct alignas(64) CoreMetrics : CoreCounters {
   explicit CoreMetrics(size_t most_series) : requests(most_series), tcp(most_series) {}
 
   RequestMetrics requests;
+  LimitMetrics limits;
   RequestMetrics tcp;  // of opaque connections, each counted as one request without a route or a status
 };
 

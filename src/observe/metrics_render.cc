@@ -74,6 +74,19 @@ constexpr std::array kRows = {
     CounterRow{&C::rate_limited, "remora_rate_limited_total", "Requests refused by the rate_limit of their route."},
     CounterRow{&C::rate_limited_shadow, "remora_rate_limited_shadow_total",
                "Requests that a rate_limit would have refused, were it no shadow."},
+    CounterRow{&C::faults_delayed, "remora_faults_delayed_total", "Requests delayed by the fault of their route."},
+    CounterRow{&C::faults_aborted, "remora_faults_aborted_total", "Requests answered by the fault of their route."},
+    CounterRow{&C::hedges, "remora_upstream_hedges_total", "Second attempts beside a first that took long."},
+    CounterRow{&C::hedges_won, "remora_upstream_hedges_won_total", "Second attempts that answered first."},
+    CounterRow{&C::hedges_denied, "remora_upstream_hedges_denied_total",
+               "Second attempts that weren't made because of the hedge's percent."},
+    CounterRow{&C::mirrored, "remora_mirrored_total", "Copies of requests sent to mirrors."},
+    CounterRow{&C::mirrors_skipped, "remora_mirrors_skipped_total",
+               "Requests not copied: their body wasn't whole or too long, or too many copies were under way."},
+    CounterRow{&C::mirror_failures, "remora_mirror_failures_total",
+               "Copies that got no answer, or a status of 500 and more."},
+    CounterRow{&C::deadlines_expired, "remora_deadlines_expired_total",
+               "Requests refused because their caller's time was over before they could be sent."},
     CounterRow{&C::tunnels_active, "remora_tunnels_active", "Upgraded connections, such as WebSockets, that are open."},
     CounterRow{&C::tcp_active, "remora_tcp_connections_active", "Connections relayed as opaque TCP that are open."},
     CounterRow{&C::protocol_errors_downstream, "remora_downstream_protocol_errors_total",
@@ -318,6 +331,56 @@ void renderHistogram(const Sums& sums, Output out, std::string_view name, std::s
   }
 }
 
+// Nothing at all where nothing is checked.
+void renderHealthChecks(const ProcessFacts& facts, Output out) {
+  if (facts.health_checks.empty()) return;
+  head(out, "remora_health_checks_total", "counter", "Active checks of endpoints that ended, by result.");
+  for (const ProcessFacts::HealthChecks& checks : facts.health_checks) {
+    const std::string service = escapeLabel(checks.service);
+    fmt::format_to(out, "remora_health_checks_total{{service=\"{}\",result=\"passed\"}} {}\n", service, checks.passed);
+    fmt::format_to(out, "remora_health_checks_total{{service=\"{}\",result=\"failed\"}} {}\n", service, checks.failed);
+  }
+  head(out, "remora_healthy_endpoints", "gauge", "Endpoints that no active check holds back from requests.");
+  for (const ProcessFacts::HealthChecks& checks : facts.health_checks) {
+    fmt::format_to(out, "remora_healthy_endpoints{{service=\"{}\"}} {}\n", escapeLabel(checks.service), checks.healthy);
+  }
+  head(out, "remora_checked_endpoints", "gauge", "Endpoints that are checked actively.");
+  for (const ProcessFacts::HealthChecks& checks : facts.health_checks) {
+    fmt::format_to(out, "remora_checked_endpoints{{service=\"{}\"}} {}\n", escapeLabel(checks.service),
+                   checks.endpoints);
+  }
+}
+
+// Nothing at all where no rate_limit_service is asked.
+void renderLimits(Cores cores, Output out) {
+  struct Sum {
+    std::array<uint64_t, kLimitResults> results{};
+    uint64_t nanos = 0;
+  };
+  std::map<std::string, Sum> sums;
+  for (const CoreMetrics* core : cores) {
+    for (size_t i = 0; i < core->limits.size(); ++i) {
+      const LimitSeries& series = core->limits.at(i);
+      Sum& sum = sums[escapeLabel(series.service)];
+      for (size_t result = 0; result < kLimitResults; ++result) sum.results[result] += series.results[result].value();
+      sum.nanos += series.nanos.value();
+    }
+  }
+  if (sums.empty()) return;
+  head(out, "remora_rate_limit_service_requests_total", "counter", "Questions to a rate_limit_service, by its answer.");
+  for (const auto& [service, sum] : sums) {
+    for (size_t i = 0; i < kLimitResults; ++i) {
+      fmt::format_to(out, "remora_rate_limit_service_requests_total{{service=\"{}\",result=\"{}\"}} {}\n", service,
+                     nameOf(static_cast<LimitResult>(i)), sum.results[i]);
+    }
+  }
+  head(out, "remora_rate_limit_service_seconds_total", "counter", "What requests waited for these answers, in all.");
+  for (const auto& [service, sum] : sums) {
+    fmt::format_to(out, "remora_rate_limit_service_seconds_total{{service=\"{}\"}} {}\n", service,
+                   static_cast<double>(sum.nanos) / 1e9);
+  }
+}
+
 void renderProcess(const ProcessFacts& facts, Output out) {
   single(out, "remora_access_log_lost_lines_total", "counter", "Access log lines lost because writing them failed.",
          facts.access_log_lost);
@@ -360,10 +423,12 @@ std::string renderPrometheus(Cores cores, const ProcessFacts& facts) {
                   &ServiceSum::upstream);
   renderTcp(cores, out);
   renderCounters(cores, out);
+  renderLimits(cores, out);
   single(out, "remora_metric_series", "gauge", "Series of requests and TCP connections held, summed over the cores.",
          sums.series);
   single(out, "remora_metric_series_overflow_total", "counter",
          "Look-ups of such series that went to 'other' because a core held as many as it may.", sums.overflow);
+  renderHealthChecks(facts, out);
   renderProcess(facts, out);
   return text;
 }

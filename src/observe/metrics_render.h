@@ -34,6 +34,14 @@ struct ProcessFacts {
     int64_t not_after = 0;  // seconds since 1970
   };
   std::vector<Certificate> certificates;  // that are served or shown
+  struct HealthChecks {
+    std::string service;
+    uint64_t passed = 0;
+    uint64_t failed = 0;
+    uint64_t healthy = 0;  // endpoints
+    uint64_t endpoints = 0;
+  };
+  std::vector<HealthChecks> health_checks;  // of services that have some
 };
 
 inline constexpr std::string_view kPrometheusContentType = "text/plain; version=0.0.4; charset=utf-8";

@@ -140,6 +140,18 @@ TEST(Metrics, TellConnectionsOfTcpFromRequests) {
   EXPECT_THAT(text, Not(HasSubstr("remora_requests_total{")));
 }
 
+TEST(Metrics, OfHealthChecksAreThereWhereSomethingIsChecked) {
+  const CoreMetrics core;
+  EXPECT_THAT(render(core), testing::Not(HasSubstr("health")));
+  ProcessFacts facts;
+  facts.health_checks = {{.service = "shop", .passed = 7, .failed = 3, .healthy = 1, .endpoints = 2}};
+  const std::string text = render(core, facts);
+  EXPECT_THAT(text, HasSubstr("remora_health_checks_total{service=\"shop\",result=\"passed\"} 7\n"));
+  EXPECT_THAT(text, HasSubstr("remora_health_checks_total{service=\"shop\",result=\"failed\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("remora_healthy_endpoints{service=\"shop\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("remora_checked_endpoints{service=\"shop\"} 2\n"));
+}
+
 TEST(Metrics, EscapesLabels) {
   CoreMetrics core;
   core.requests.seriesFor({Direction::kOutbound, "a\\b", "c\"d", "e\nf"});

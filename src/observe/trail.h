@@ -47,6 +47,14 @@ enum class Outcome : uint16_t {
   kReturned,          // an ejected endpoint is well again; argument: its index in the set
   kRateLimited,       // rule: the route; argument: 1 when it is only told of (shadow)
   kPending,           // waited until one of the service's limits.requests ended; argument: milliseconds
+  kFaultDelayed,      // rule: the route; argument: milliseconds
+  kFaultAborted,      // rule: the route; argument: status
+  kStuck,             // a cookie keeps the client at its endpoint; argument: 1 when that one couldn't be used
+  kMirrored,          // a copy went to a mirror; rule: the route; argument: KiB of it
+  kHedged,            // a second attempt beside the first; rule: the route; argument: its endpoint's index
+  kHedgeWon,          // and it answered first; argument: its endpoint's index
+  kPanicked,          // too few endpoints are well, so all are tried; argument: how many are
+  kRateLimitAsked,    // a rate_limit_service was asked; rule: the route; argument: a LimitAnswer
   kLimited,           // as many run as the service's limits.requests allows; argument: how many
   kAdaptiveLimited,   // as many run as the adaptive limit allows now; argument: how many
   kDisplaced,         // one of a higher priority took its place in the queue; argument: its own model::Priority

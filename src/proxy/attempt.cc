@@ -1,5 +1,7 @@
 #include "proxy/attempt.h"
 
+#include <algorithm>
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -43,6 +45,11 @@ Result<void> beginRequest(Exchange& exchange) {
   if (host.empty()) host = exchange.record.endpoint;  // HTTP/1.0 without Host: HTTP/1.1 must have one
   std::string grpc_timeout;
   const Deadline until = exchange.deadline.sooner(exchange.try_deadline);
+  int64_t deadline_millis = 0;
+  if (!options.deadline_header.empty() && !until.isNever()) {
+    const Duration left = until.instant() - exchange.core.now();
+    deadline_millis = std::max<int64_t>(std::chrono::duration_cast<Milliseconds>(left).count(), 1);
+  }
   if (exchange.is_grpc && !until.isNever()) {
     grpc_timeout = http::grpc::timeoutText(until.instant() - exchange.core.now());
   }
@@ -64,6 +71,7 @@ Result<void> beginRequest(Exchange& exchange) {
                     .traceparent = exchange.traceparentToSend(),
                     .websocket_key = exchange.websocket_key,
                     .grpc_timeout = grpc_timeout,
+                    .deadline_millis = deadline_millis,
                     .keep_tracestate = !options.trace_context || exchange.hasValidTraceparent()},
                    out);
   if (out.hasOverflowed()) return fail(Reason::kHeadTooLarge, Reached::kNo);

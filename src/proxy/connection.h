@@ -41,6 +41,7 @@ class Connection {
   const net::Stream& transport() const { return *origin_.transport; }
   const net::Peer& peer() const { return origin_.peer; }
   const ListenerState& listener() const { return *origin_.listener; }
+  const Ref<ListenerState>& listenerRef() const { return origin_.listener; }
   const tls::Facts* tls() const { return origin_.tls; }
   Instant idleSince() const { return idle_since_; }
   uint64_t requests() const { return requests_; }  // begun on it

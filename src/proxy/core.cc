@@ -6,6 +6,7 @@
 #include "proxy/arrival.h"
 #include "proxy/connection.h"
 #include "proxy/exchange.h"
+#include "proxy/redis_link.h"
 
 namespace remora::proxy {
 
@@ -43,11 +44,28 @@ void Core::adoptSnapshot(snapshot::SnapshotPtr snapshot, std::shared_ptr<net::Lo
     }
   }
   clusters_ = std::move(clusters);
-  snapshot_ = makeRef<CoreSnapshot>(std::move(snapshot), std::move(by_index), metrics_.requests);
+  std::vector<Ref<RedisLink>> links = adoptLimitServices(*snapshot, by_index);
+  snapshot_ = makeRef<CoreSnapshot>(std::move(snapshot), std::move(by_index), std::move(links), metrics_.requests);
   adoptListeners();
   adoptLog(std::move(sink));
   const size_t recent = (*snapshot_)->config.telemetry.recent;
   if (recent != recent_->capacity()) recent_ = std::make_unique<RecentRing>(recent);
+}
+
+// What stays the same keeps its connection.
+std::vector<Ref<RedisLink>> Core::adoptLimitServices(const snapshot::Snapshot& snapshot,
+                                                     const std::vector<Ref<upstream::ClusterState>>& clusters) {
+  std::vector<Ref<RedisLink>> links;
+  for (const snapshot::LimitService& service : snapshot.limit_services) {
+    const auto is_same = [&](const Ref<RedisLink>& link) { return link->isFor(*service.source, service.password); };
+    const auto known = std::ranges::find_if(limit_links_, is_same);
+    links.push_back(known != limit_links_.end() ? *known
+                                                : makeRef<RedisLink>(*this, *service.source, service.password));
+    links.back()->setCluster(service.cluster < clusters.size() ? clusters[service.cluster]
+                                                               : Ref<upstream::ClusterState>());
+  }
+  limit_links_ = links;
+  return links;
 }
 
 void Core::adoptEndpoints(const std::string& cluster, upstream::EndpointSetPtr set) {
@@ -168,6 +186,15 @@ void Core::remove(Connection& connection) {
   connection_count_.fetch_sub(1, std::memory_order_relaxed);
   metrics_.downstream_active.sub();
   metrics_.downstream_closed.add();
+}
+
+void Core::addMirror(std::unique_ptr<Connection> mirror) {
+  mirrors_.push_back(std::move(mirror));
+  mirrors_.back()->start();
+}
+
+void Core::removeMirror(Connection& mirror) {
+  std::erase_if(mirrors_, [&](const std::unique_ptr<Connection>& each) { return each.get() == &mirror; });
 }
 
 void Core::startDraining() {

@@ -26,6 +26,7 @@ namespace remora::proxy {
 
 class Connection;
 class Exchange;
+class RedisLink;
 
 // A listener's life on one core; survives reloads that keep the listener.
 struct ListenerState : RefCounted<ListenerState> {
@@ -60,6 +61,10 @@ class Core {
   void remove(Connection& connection);
   // The same client's, as what it turned out to be. Destroys `known`.
   void replace(Connection& known, std::unique_ptr<Connection> next);
+  // Copies of requests, which belong to no client. Starts it.
+  void addMirror(std::unique_ptr<Connection> mirror);
+  void removeMirror(Connection& mirror);
+  size_t mirrors() const { return mirrors_.size(); }
   // A connection that is on its way here counts as one of ours already, so that a burst spreads evenly. Any thread.
   void expectConnection() { connection_count_.fetch_add(1, std::memory_order_relaxed); }
   void noteArrival() { connection_count_.fetch_sub(1, std::memory_order_relaxed); }
@@ -121,6 +126,8 @@ class Core {
   void link(Connection& connection);
   void unlink(Connection& connection);
   void adoptListeners();
+  std::vector<Ref<RedisLink>> adoptLimitServices(const snapshot::Snapshot& snapshot,
+                                                 const std::vector<Ref<upstream::ClusterState>>& clusters);
   void adoptLog(std::shared_ptr<net::LogSink> sink);
   void writeLine(const observe::ExchangeRecord& record);
 
@@ -147,6 +154,7 @@ class Core {
   Ref<CoreSnapshot> snapshot_;
   std::unordered_map<std::string, Ref<upstream::ClusterState>> clusters_;
   std::unordered_map<std::string, upstream::EndpointSetPtr> endpoint_sets_;
+  std::vector<Ref<RedisLink>> limit_links_;
   std::unordered_map<std::string, Ref<ListenerState>> listeners_;
   std::shared_ptr<net::LogSink> sink_;  // before the buffer that feeds it
   std::unique_ptr<net::LogBuffer> lines_;
@@ -156,6 +164,7 @@ class Core {
   size_t spare_least_ = 0;  // since the trimmer looked
   SpareTrimmer trimmer_{*this};
   Connection* first_ = nullptr;  // all downstream connections
+  std::vector<std::unique_ptr<Connection>> mirrors_;
   std::atomic<size_t> connection_count_{0};
   bool is_draining_ = false;
 };

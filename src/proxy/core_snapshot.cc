@@ -3,11 +3,16 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/redis_link.h"
+
 namespace remora::proxy {
 
 CoreSnapshot::CoreSnapshot(snapshot::SnapshotPtr snapshot, std::vector<Ref<upstream::ClusterState>> clusters,
-                           observe::RequestMetrics& metrics)
-    : snapshot_(std::move(snapshot)), clusters_(std::move(clusters)), metrics_(metrics) {
+                           std::vector<Ref<RedisLink>> limit_links, observe::RequestMetrics& metrics)
+    : snapshot_(std::move(snapshot)),
+      clusters_(std::move(clusters)),
+      limit_links_(std::move(limit_links)),
+      metrics_(metrics) {
   for (const snapshot::ListenerPlan& listener : snapshot_->listeners) {
     ListenerSeries& series = series_.emplace_back();
     uint32_t next = 1;
@@ -20,6 +25,8 @@ CoreSnapshot::CoreSnapshot(snapshot::SnapshotPtr snapshot, std::vector<Ref<upstr
     series.slots.resize(next);
   }
 }
+
+CoreSnapshot::~CoreSnapshot() = default;
 
 observe::RequestSeries& CoreSnapshot::series(const snapshot::ListenerPlan& listener, const route::CompiledRoute* route,
                                              uint32_t member) {
@@ -37,6 +44,12 @@ observe::RequestSeries& CoreSnapshot::series(const snapshot::ListenerPlan& liste
     found = metrics_.seriesFor(labels);
   }
   return *found;
+}
+
+observe::Quantile& CoreSnapshot::p95(const snapshot::ListenerPlan& listener, uint32_t route) {
+  ListenerSeries& series = series_[listener.index];
+  if (series.p95.empty()) series.p95.assign(listener.routes->routes().size(), observe::Quantile(0.95));
+  return series.p95[route];
 }
 
 }  // namespace remora::proxy

@@ -1,5 +1,7 @@
 #include "proxy/decide.h"
 
+#include "proxy/hash_key.h"
+
 namespace remora::proxy {
 
 using observe::Outcome;
@@ -29,7 +31,8 @@ Result<Plan> decide(const snapshot::Snapshot& snapshot, const snapshot::Listener
     return plan;
   }
   if (route.forward->clusters.size() > 1) {
-    plan.member = route::pickCluster(route, facts.random);
+    const auto hash = hashOf({request, facts.client}, route.forward->split_by);
+    plan.member = route::pickCluster(route, hash.value_or(facts.random));
     record.decide(Outcome::kClusterChosen, route.rule, static_cast<uint16_t>(plan.member), facts.now);
   }
   const model::WeightedCluster& member = route.forward->clusters[plan.member];

@@ -9,10 +9,12 @@
 #include "http/h2_validate.h"
 #include "http/validate.h"
 #include "proxy/attempt.h"
+#include "proxy/fault.h"
 #include "proxy/rate_limit.h"
 #include "proxy/relay.h"
 #include "proxy/reply.h"
 #include "proxy/retry.h"
+#include "proxy/shared_limit.h"
 #include "proxy/tunnel.h"
 
 namespace remora::proxy {
@@ -30,16 +32,26 @@ std::string_view nameOf(const tls::PeerIdentity& peer) {
   return peer.subject;
 }
 
+// What callers say of the time that they have; nonsense is as if they said nothing.
+std::optional<Duration> parseMillis(std::string_view text) {
+  constexpr uint64_t kMost = 365ULL * 24 * 3'600'000;
+  const std::optional<uint64_t> millis = ascii::parseDecimal(text);
+  if (!millis) return std::nullopt;
+  return Milliseconds(std::min(*millis, kMost));
+}
+
 }  // namespace
 
 loop::Task<void> proxyExchange(Core& core, Exchange& exchange) {
   co_await exchange.checkRequest();
   co_await exchange.chooseRoute();
   co_await heedRateLimit(exchange);
+  if (exchange.plan.route().shared_limit) co_await heedSharedLimit(exchange);
   if (exchange.plan.action != Plan::Action::kForward) {
     co_await answerHere(exchange);
     co_return loop::done;
   }
+  if (exchange.plan.route().fault) co_await injectFault(exchange);
   co_await tryUpstreams(core, exchange);
   if (exchange.switches_protocol) {
     co_await tunnel(exchange);
@@ -197,17 +209,25 @@ Result<void> Exchange::chooseRoute() {
   plan = *chosen;
   series = &snapshot->series(*listener, plan.choice.route, plan.member);
   deadline = Deadline::after(record.start, plan.timeout);
-  return is_grpc ? heedGrpcTimeout() : Result<void>();
+  return is_grpc || !listener->http.deadline_header.empty() ? heedCallersDeadline() : Result<void>();
 }
 
 // The strictest of the route's and the caller's; what is sent on is what is left of it.
-Result<void> Exchange::heedGrpcTimeout() {
-  const http::Field* const field = request.headers->find(http::HeaderId::kGrpcTimeout);
-  const std::optional<Duration> timeout = field ? http::grpc::parseTimeout(field->value) : std::nullopt;
-  if (!timeout) return {};
-  deadline = deadline.sooner(Deadline::at(record.start + *timeout));
-  if (deadline.hasPassed(core.now())) return fail(Reason::kExchangeTimeout, Reached::kNo);
-  return {};
+Result<void> Exchange::heedCallersDeadline() {
+  const http::Field* const grpc = is_grpc ? request.headers->find(http::HeaderId::kGrpcTimeout) : nullptr;
+  const std::string& name = listener->http.deadline_header;
+  const http::Field* const header = name.empty() ? nullptr : request.headers->find(name);
+  for (const std::optional<Duration> timeout : {grpc ? http::grpc::parseTimeout(grpc->value) : std::nullopt,
+                                                header ? parseMillis(header->value) : std::nullopt}) {
+    if (timeout) deadline = deadline.sooner(Deadline::at(record.start + *timeout));
+  }
+  return refuseExpired();
+}
+
+Result<void> Exchange::refuseExpired() {
+  if (!deadline.hasPassed(core.now())) return {};
+  core.metrics().deadlines_expired.add();
+  return fail(Reason::kDeadlineExpired, Reached::kNo);
 }
 
 void Exchange::describeTls() {
@@ -439,10 +459,11 @@ bool Exchange::nextRequest() {
   answer.reset();
   upload = Upload::kNone;
   deadline = try_deadline = Deadline::never();
+  set_cookie.clear();
   series = nullptr;
   record.start = Instant{0};
   response_begun = continue_sent = head_sent = is_tunnel = keeps_connection = needs_linger = is_checked_ = is_grpc =
-      false;
+      is_copy = keeps_response = false;
   trace_continues_ = false;
   tunnel_received = 0;
   head_length_ = next_at_ = 0;

@@ -56,6 +56,8 @@ class Exchange {
   Result<void> checkRequest();
   // Request -> Plan, and the series that counts it.
   Result<void> chooseRoute();
+  // Its time is over: nobody waits for it any more.
+  Result<void> refuseExpired();
   Facts facts();
   std::string_view requestIdToSend();    // the received one, or a new one; empty when the listener wants none
   void ensureRequestId();                // for a reply to a request that was refused before it got one
@@ -108,8 +110,10 @@ class Exchange {
   Deadline deadline = Deadline::never();      // of the whole exchange
   Deadline try_deadline = Deadline::never();  // of this attempt, up to the head of its answer
   bool is_grpc = false;
+  bool is_copy = false;         // a copy: nobody waits for it, and it is sent once
   Duration rate_limit_wait{0};  // until it may come again, of a request that is refused
   std::string held_back;        // why, in a sentence, where the service's limits refuse it
+  std::string set_cookie;       // to send with the answer; empty: none
 
   // attempt()
   enum class Upload : uint8_t { kNone, kRunning, kDone, kFailed };
@@ -127,6 +131,7 @@ class Exchange {
   std::span<char> response_rest;   // what came with the response head, until the next wait
   std::string websocket_key;       // made for the endpoint, see RequestForwarding
   bool switches_protocol = false;  // after this response the bytes are a tunnel's
+  bool keeps_response = false;     // its head is to hold longer than until the next wait: for a hedge
   bool response_begun = false;     // at least one byte of a response was seen
   bool continue_sent = false;      // a 100 went to the client
   Instant sent_at{0};
@@ -152,7 +157,7 @@ class Exchange {
   void grow(size_t capacity);
   void describeClient();
   void describeTls();
-  Result<void> heedGrpcTimeout();
+  Result<void> heedCallersDeadline();
 
   static constexpr size_t kBufferBytes = 16 << 10;
 

@@ -108,6 +108,11 @@ class RequestHead {
       out_.put(how_.grpc_timeout);
       out_.close();
     }
+    if (how_.deadline_millis > 0) {
+      out_.open(how_.options.deadline_header);
+      out_.putNumber(static_cast<uint64_t>(how_.deadline_millis));
+      out_.close();
+    }
     if (!how_.request_id.empty() && adds("x-request-id")) out_.field("X-Request-Id", how_.request_id);
     if (!how_.traceparent.empty() && adds("traceparent")) out_.field("traceparent", how_.traceparent);
     if (how_.options.via && adds("via")) {
@@ -143,10 +148,16 @@ class RequestHead {
     return accepts;
   }
 
+  bool isDeadline(const Field& field) const {
+    const std::string& name = how_.options.deadline_header;
+    return !name.empty() && ascii::equalsIgnoreCase(field.name, name);
+  }
+
   void writeReceived(const Field& field) {
     switch (field.id) {
       case Id::kOther:
         if (how_.options.edge && aliasesForwardingField(field.name)) return;
+        if (isDeadline(field)) return;
         break;
       case Id::kHost:
         if (out_.isHttp2()) return;
@@ -318,6 +329,7 @@ void writeResponseHead(const http::Response& response, const ResponseForwarding&
   }
   kept.flush();
   if (how.has_body && !wrote_framing) writeFraming(how.body, out);
+  if (!how.set_cookie.empty()) out.field("Set-Cookie", how.set_cookie);
   if (!out.isHttp2()) writeConnection(how, out);
   if (how.options.via) {
     writeVia(*response.headers, versionText(response.major, response.minor), *how.options.via, out);

@@ -27,6 +27,7 @@ struct RequestForwarding {
   std::string_view traceparent;    // to send; empty: leave trace headers as they are
   std::string_view websocket_key;  // to send to an HTTP/1 endpoint for a client that has none, over HTTP/2
   std::string_view grpc_timeout;   // to send; empty: as it was received
+  int64_t deadline_millis = 0;     // to send in options.deadline_header; 0: none
   bool keep_tracestate = true;     // the received traceparent was valid
 };
 
@@ -44,6 +45,7 @@ struct ResponseForwarding {
   enum class Connection : uint8_t { kSilent, kClose, kKeepAlive, kUpgrade } connection = Connection::kSilent;
   std::string_view upgrade;           // of kUpgrade: the protocol
   std::string_view websocket_accept;  // to send instead of what was received; empty: nothing, over HTTP/2
+  std::string_view set_cookie;        // to add; empty: none
   bool has_body = true;               // false: framing fields of the response describe what is not sent (HEAD, 304)
 };
 

@@ -1,6 +1,6 @@
 #include "proxy/hash_key.h"
 
-#include <string_view>
+#include <array>
 
 #include "base/ascii.h"
 #include "upstream/hash_ring.h"
@@ -21,39 +21,38 @@ std::optional<std::string_view> pieceOf(std::string_view text, char separator, s
   return std::nullopt;
 }
 
-std::optional<uint64_t> hashOf(const Exchange& exchange, const model::HashKey& key, uint64_t seed) {
-  const http::Request& request = exchange.request;
+}  // namespace
+
+std::optional<std::string_view> valueOf(const Keyed& keyed, const model::HashKey& key,
+                                        std::span<char, net::kPeerTextMax> text) {
+  const http::Request& request = keyed.request;
   switch (key.kind) {
-    case model::HashKey::Kind::kSource: {
-      std::array<char, net::kPeerTextMax> text;
-      const size_t bytes = net::printIp(exchange.client, text);
-      return upstream::hashOf({text.data(), bytes}, seed);
-    }
+    case model::HashKey::Kind::kSource:
+      return std::string_view(text.data(), net::printIp(keyed.client, text));
     case model::HashKey::Kind::kPath:
-      return upstream::hashOf(request.path, seed);
+      return request.path;
     case model::HashKey::Kind::kHeader: {
       const http::Field* const field = request.headers->find(key.name);
-      return field ? std::optional(upstream::hashOf(field->value, seed)) : std::nullopt;
+      return field ? std::optional(field->value) : std::nullopt;
     }
-    case model::HashKey::Kind::kQuery: {
-      const auto value = pieceOf(request.query, '&', key.name);
-      return value ? std::optional(upstream::hashOf(*value, seed)) : std::nullopt;
-    }
-    case model::HashKey::Kind::kCookie: {
-      const auto value = pieceOf(request.headers->valueOf(http::HeaderId::kCookie), ';', key.name);
-      return value ? std::optional(upstream::hashOf(*value, seed)) : std::nullopt;
-    }
+    case model::HashKey::Kind::kQuery:
+      return pieceOf(request.query, '&', key.name);
+    case model::HashKey::Kind::kCookie:
+      return cookieOf(*request.headers, key.name);
   }
   return std::nullopt;
 }
 
-}  // namespace
-
-std::optional<uint64_t> hashOf(const Exchange& exchange, const std::vector<model::HashKey>& keys, uint64_t seed) {
+std::optional<uint64_t> hashOf(const Keyed& keyed, const std::vector<model::HashKey>& keys, uint64_t seed) {
   for (const model::HashKey& key : keys) {
-    if (const std::optional<uint64_t> hash = hashOf(exchange, key, seed)) return hash;
+    std::array<char, net::kPeerTextMax> text;
+    if (const auto value = valueOf(keyed, key, text)) return upstream::hashOf(*value, seed);
   }
   return std::nullopt;
+}
+
+std::optional<std::string_view> cookieOf(const http::Headers& headers, std::string_view name) {
+  return pieceOf(headers.valueOf(http::HeaderId::kCookie), ';', name);
 }
 
 }  // namespace remora::proxy

@@ -97,6 +97,28 @@ TEST(ServiceBreaker, AClientThatGoesAwayIsNoProbe) {
   EXPECT_TRUE(held.lastSays(Outcome::kBreakerChanged)) << "closed";
 }
 
+// Twenty-five calls that all run out of time; was the breaker opened by them?
+bool opensByTimeouts(Milliseconds of_the_route, const std::string& of_the_caller) {
+  Held held([&](model::Config& config) {
+    config.clusters[0].breaker.emplace();
+    routeOf(config).timeout = of_the_route;
+  });
+  const std::string call = "POST /a HTTP/1.1\r\nHost: shop\r\nContent-Type: application/grpc\r\nContent-Length: 0\r\n" +
+                           of_the_caller + "\r\n";
+  for (int i = 0; i < 25; ++i) {
+    held.ask(call);
+    held.world.advance(Milliseconds(30));
+  }
+  EXPECT_GE(held.world.appConnections(), 20u);
+  return held.world.metrics.breaker_opened.value() > 0;
+}
+
+TEST(ServiceBreaker, TimesThatCallersSetThemselvesTellNothing) {
+  EXPECT_TRUE(opensByTimeouts(Milliseconds(20), ""));
+  EXPECT_FALSE(opensByTimeouts(Milliseconds(0), "grpc-timeout: 20m\r\n"));
+  EXPECT_FALSE(opensByTimeouts(Milliseconds(25), "grpc-timeout: 20m\r\n"));
+}
+
 TEST(ServiceAdmission, RefusesAShareByChance) {
   Held held([](model::Config& config) { config.clusters[0].admission.emplace(); });
   int refused = 0;

@@ -21,7 +21,7 @@ Result<void> heedRateLimit(Exchange& exchange) {
   const model::RateLimit& limit = *route.rate_limit;
   snapshot::RateLimiter& limiter = *(*exchange.snapshot)->rate_limiters.at(&route);
   std::optional<uint64_t> key;
-  if (!limit.key.empty()) key = hashOf(exchange, limit.key, limiter.seed()).value_or(0);
+  if (!limit.key.empty()) key = hashOf({exchange.request, exchange.client}, limit.key, limiter.seed()).value_or(0);
   const snapshot::RateLimiter::Verdict verdict = limiter.ask(key, exchange.core.now());
   if (verdict.is_allowed) return {};
   exchange.record.decide(observe::Outcome::kRateLimited, exchange.plan.choice.route->rule, limit.shadow,
@@ -36,7 +36,8 @@ Result<void> heedRateLimit(Exchange& exchange) {
 }
 
 std::vector<std::pair<std::string_view, std::string>> rateLimitFields(const Exchange& exchange) {
-  const model::RateLimit& limit = *exchange.plan.route().rate_limit;
+  const model::Route& route = exchange.plan.route();
+  const model::RateLimit& limit = route.shared_limit ? route.shared_limit->rate : *route.rate_limit;
   const int64_t wait = secondsUp(exchange.rate_limit_wait);
   return {{"Retry-After", std::to_string(wait)},
           {"RateLimit-Policy", fmt::format("\"route\";q={};w={}", limit.requests, secondsUp(limit.per))},

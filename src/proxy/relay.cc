@@ -40,6 +40,7 @@ Result<void> beginAnswer(Exchange& exchange, const http::BodyPlan& body) {
                      .changes = exchange.plan.route().response_headers,
                      .body = body,
                      .connection = connection,
+                     .set_cookie = exchange.set_cookie,
                      .has_body = hasBody(exchange.request, response)},
                     out);
   if (out.hasOverflowed()) return fail(Reason::kResponseTooLarge);

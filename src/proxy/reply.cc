@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/grpc_status.h"
 #include "http/grpc.h"
 #include "proxy/forwarding.h"
 #include "proxy/rate_limit.h"
@@ -110,6 +111,36 @@ Reply describeFailure(const Exchange& exchange, const ReasonRow& row) {
   return reply;
 }
 
+// As gRPC's own map has it (statuses of HTTP that no gRPC server sent).
+uint8_t grpcOf(uint16_t status) {
+  switch (status) {
+    case 400:
+      return kGrpcInternal;
+    case 401:
+      return kGrpcUnauthenticated;
+    case 403:
+      return kGrpcPermissionDenied;
+    case 404:
+      return kGrpcUnimplemented;
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+      return kGrpcUnavailable;
+    default:
+      return kGrpcUnknown;
+  }
+}
+
+// A fault's status is the configuration's, that of all others the table's.
+ReasonRow rowFor(const Failure& failure) {
+  ReasonRow row = rowOf(failure.reason);
+  if (failure.reason != Reason::kFaultInjected) return row;
+  row.status = static_cast<uint16_t>(failure.detail);
+  row.grpc = grpcOf(row.status);
+  return row;
+}
+
 loop::Task<void> send(Exchange& exchange, Reply reply) {
   const bool is_head = exchange.request.method == http::Method::kHead;
   const bool has_body = reply.status != 204 && reply.status != 304;
@@ -143,7 +174,7 @@ loop::Task<void> send(Exchange& exchange, Reply reply) {
 }  // namespace
 
 loop::Task<void> endFailed(Exchange& exchange, Failure failure) {
-  const ReasonRow& row = rowOf(failure.reason);
+  const ReasonRow row = rowFor(failure);
   exchange.record.reason = failure.reason;
   exchange.record.detail = failure.detail;
   exchange.record.decide(Outcome::kFailed, {}, static_cast<uint16_t>(failure.reason), exchange.core.now());

@@ -91,7 +91,7 @@ loop::Task<void> readH1Response(Exchange& exchange, net::Patience patience) {
     if (read.isEnd()) co_return fail(Reason::kUpstreamClosed, Reached::kMaybe);
     exchange.response_begun = true;
     std::span<char> bytes = core.scratch().first(read.bytes);
-    if (!exchange.response_bytes.empty()) {
+    if (exchange.keeps_response || !exchange.response_bytes.empty()) {
       exchange.response_bytes.append(bytes.data(), bytes.size());
       bytes = exchange.response_bytes;
     }

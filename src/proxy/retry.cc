@@ -8,8 +8,10 @@
 #include "base/random.h"
 #include "http/grpc.h"
 #include "proxy/attempt.h"
-#include "proxy/hash_key.h"
+#include "proxy/hedge.h"
 #include "proxy/hold_back.h"
+#include "proxy/mirror.h"
+#include "proxy/sticky.h"
 
 namespace remora::proxy {
 namespace {
@@ -58,6 +60,13 @@ std::optional<upstream::Verdict> verdictOf(const Exchange& exchange, const Tried
   if (tried.status == 429 || grpc == kGrpcResourceExhausted) return Verdict::kOverloaded;
   if ((tried.status >= 502 && tried.status <= 504) || grpc == kGrpcUnavailable) return Verdict::kGatewayError;
   return tried.status >= 500 ? Verdict::kServerError : Verdict::kGood;
+}
+
+// Its time is over, and the caller chose how much it has: whoever sends requests with too little must not make a
+// service look ill to others.
+bool isCallersDoing(const Exchange& exchange, const Tried& tried) {
+  return tried.failedWith(Reason::kExchangeTimeout) &&
+         exchange.deadline < Deadline::after(exchange.record.start, exchange.plan.timeout);
 }
 
 bool isFailure(upstream::Verdict verdict) {
@@ -140,7 +149,7 @@ class Attempts {
         exchange_(exchange),
         record_(exchange.record),
         cluster_(exchange.snapshot->cluster(exchange.plan.cluster)) {
-    if (exchange.plan.route().retry) retry_ = &*exchange.plan.route().retry;
+    if (exchange.plan.route().retry && !exchange.is_copy) retry_ = &*exchange.plan.route().retry;
   }
 
   // How it goes on after an attempt.
@@ -158,6 +167,7 @@ class Attempts {
   void learnAtEnd(const Tried& tried);
 
  private:
+  const std::optional<model::Hedge>& hedge() const { return exchange_.plan.route().hedge; }
   Freshness firstFreshness();
   Next nextByDefault(const Failure& failure);
   Next nextByRetry(const Tried& tried);
@@ -186,14 +196,19 @@ Freshness Attempts::firstFreshness() {
 
 void Attempts::begin() {
   freshness_ = firstFreshness();
-  hash_ = hashOf(exchange_, cluster_->options().hash_by);
-  cluster_->shared().retries.deposit(cluster_->options().retry_budget);
+  hash_ = hashOrMakeCookie(exchange_, cluster_->options());
+  cluster_->noteRequest();
+  if (hedge()) cluster_->shared().hedges.deposit({.percent = hedge()->percent, .floor = hedge()->floor});
 }
 
 Result<void> Attempts::choose() {
   Ref<upstream::EndpointState>& endpoint = exchange_.endpoint;
-  endpoint = cluster_->choose(core_.ids(), endpoint.get(), hash_);
+  upstream::EndpointState* const stuck = record_.attempts == 0 ? stickyEndpoint(exchange_, *cluster_) : nullptr;
+  endpoint = stuck ? Ref<upstream::EndpointState>(stuck) : cluster_->choose(core_.ids(), endpoint.get(), hash_);
   if (!endpoint) return fail(cluster_->hasDnsFailed() ? Reason::kDnsFailed : Reason::kNoEndpoint, Reached::kNo);
+  if (cluster_->panics() && record_.attempts == 0) {
+    record_.decide(Outcome::kPanicked, {}, static_cast<uint16_t>(cluster_->available()), core_.now());
+  }
   return {};
 }
 
@@ -214,12 +229,17 @@ void Attempts::learn(const Tried& tried) {
     record_.decide(Outcome::kAttemptFailed, {}, static_cast<uint16_t>(tried.outcome.error().reason), core_.now());
   }
   const std::optional<upstream::Verdict> verdict = verdictOf(exchange_, tried);
-  if (!verdict) return;
-  // What fails at once says nothing of how long it takes, what times out says much.
-  if (*verdict == upstream::Verdict::kGood || tried.hasTimedOut()) {
-    cluster_->noteTime(exchange_.sent_at, core_.now() - exchange_.sent_at, core_.ids());
+  if (tried.outcome && hedge()) {
+    exchange_.snapshot->p95(*exchange_.listener, exchange_.plan.choice.route->index).note(record_.upstream);
   }
-  tellBreaker(exchange_, *cluster_, isFailure(*verdict));
+  if (!verdict) return;
+  if (!isCallersDoing(exchange_, tried)) {
+    // What fails at once says nothing of how long it takes, what times out says much.
+    if (*verdict == upstream::Verdict::kGood || tried.hasTimedOut()) {
+      cluster_->noteTime(exchange_.sent_at, core_.now() - exchange_.sent_at, core_.ids());
+    }
+    tellBreaker(exchange_, *cluster_, isFailure(*verdict));
+  }
   using Change = upstream::ClusterShared::Change;
   const Duration took = core_.now() - (tried.outcome ? exchange_.sent_at : record_.start);
   const Change change = cluster_->note(endpoint, *verdict, took, core_.ids());
@@ -232,7 +252,7 @@ void Attempts::learn(const Tried& tried) {
 // nothing.
 void Attempts::learnAtEnd(const Tried& tried) {
   const auto& options = cluster_->options().admission;
-  if (!options) return;
+  if (!options || isCallersDoing(exchange_, tried)) return;
   const std::optional<upstream::Verdict> verdict = verdictOf(exchange_, tried);
   if (verdict) cluster_->shared().admission.note(*verdict != upstream::Verdict::kGood, *options, core_.now());
 }
@@ -316,15 +336,22 @@ loop::Task<void> tryUpstreams(Core& core, Exchange& exchange) {
   Next next{.kind = Next::Kind::kOtherEndpoint};
   for (;;) {
     if (exchange.cancelsOnFin() && exchange.downstream->stream().hasHangup()) co_return fail(Reason::kClientGone);
+    co_await exchange.refuseExpired();
     if (next.kind == Next::Kind::kOtherEndpoint) co_await attempts.choose();
-    const Tried tried{.outcome = co_await loop::asResult(attempt(exchange, attempts.beginAttempt())),
-                      .status = exchange.response.status};
+    const Freshness freshness = attempts.beginAttempt();
+    const Result<void> outcome =
+        co_await loop::asResult(mayHedge(exchange) ? hedgedAttempt(exchange, freshness) : attempt(exchange, freshness));
+    const Tried tried{.outcome = outcome, .status = exchange.response.status};
     attempts.learn(tried);
     next = attempts.nextAfter(tried);
     if (next.kind == Next::Kind::kDone) {
       attempts.learnAtEnd(tried);
       exchange.try_deadline = Deadline::never();  // an answer may take its time once it has begun
-      if (tried.outcome) exchange.request_body->dropReplay();
+      if (!exchange.plan.route().mirrors.empty()) mirror(exchange);
+      if (tried.outcome) {
+        exchange.request_body->dropReplay();
+        keepAtEndpoint(exchange, attempts.cluster());
+      }
       co_return tried.outcome;
     }
     exchange.uploads.cancel();

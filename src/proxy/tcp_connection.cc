@@ -71,6 +71,9 @@ loop::Task<void> TcpConnection::connect() {
   for (;;) {
     endpoint_ = cluster->choose(core_.ids(), endpoint_.get());
     if (!endpoint_) co_return fail(cluster->hasDnsFailed() ? Reason::kDnsFailed : Reason::kNoEndpoint, Reached::kNo);
+    if (cluster->panics() && record_.attempts == 0) {
+      record_.decide(Outcome::kPanicked, {}, static_cast<uint16_t>(cluster->available()), core_.now());
+    }
     ++record_.attempts;
     record_.endpoint = endpoint_->endpoint.text;
     record_.decide(Outcome::kEndpointChosen, {}, endpoint_->index, core_.now());

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "snapshot/password.h"
+
 namespace remora::snapshot {
 namespace {
 
@@ -19,6 +21,7 @@ class Compiler {
 
   std::expected<SnapshotPtr, std::vector<route::CompileError>> run() {
     indexClusters();
+    compileLimitServices();
     compileRoutes();
     planListeners();
     compileTlsClients();
@@ -39,6 +42,31 @@ class Compiler {
     }
   }
 
+  void compileLimitServices() {
+    for (const model::RateLimitService& source : snapshot_->config.rate_limit_services) {
+      LimitService& service = snapshot_->limit_services.emplace_back();
+      service.source = &source;
+      const auto found = snapshot_->cluster_index.find(source.cluster);
+      service.cluster = found == snapshot_->cluster_index.end() ? Snapshot::kNoCluster : found->second;
+      if (source.password_file.empty()) continue;
+      auto password = readPassword(source.password_file);
+      if (!password) refuse(source.origin, "'password_file': " + password.error());
+      if (password) service.password = std::move(*password);
+    }
+  }
+
+  void compileSharedLimit(const model::Route& route) {
+    const model::SharedLimit& source = *route.shared_limit;
+    const auto& services = snapshot_->config.rate_limit_services;
+    const auto found = std::ranges::find(services, source.service, &model::RateLimitService::name);
+    if (found == services.end()) {
+      return refuse(source.origin, "there is no rate_limit_service '" + source.service + "'");
+    }
+    snapshot_->shared_limits.emplace(
+        &route, SharedLimit{&source, static_cast<uint32_t>(found - services.begin()), found->prefix + ":" + source.name,
+                            upstream::RedisRate(source.rate)});
+  }
+
   void compileRoutes() {
     const auto rule_of = [this](const model::Origin& origin) { return snapshot_->rules->idOf(origin); };
     for (const model::RouteTable& source : snapshot_->config.route_tables) {
@@ -52,15 +80,19 @@ class Compiler {
           const std::string name = source.name + "/" + route.source->name;
           snapshot_->rate_limiters.emplace(route.source, rate_limiters_.of(name, *limit));
         }
+        if (route.source->shared_limit) compileSharedLimit(*route.source);
         if (!route.forward) continue;
-        for (const model::WeightedCluster& member : route.forward->clusters) {
-          const auto found = snapshot_->cluster_index.find(member.cluster);
-          // A missing one isn't an error here: with xDS it may arrive later. Until then it answers no_service.
-          if (found != snapshot_->cluster_index.end()) snapshot_->cluster_of.emplace(&member, found->second);
-        }
+        for (const model::WeightedCluster& member : route.forward->clusters) find(member);
+        for (const model::Mirror& mirror : route.source->mirrors) find(mirror.to);
       }
       snapshot_->route_tables.push_back(std::move(*table));
     }
+  }
+
+  // A missing one isn't an error here: with xDS it may arrive later. Until then it answers no_service.
+  void find(const model::WeightedCluster& member) {
+    const auto found = snapshot_->cluster_index.find(member.cluster);
+    if (found != snapshot_->cluster_index.end()) snapshot_->cluster_of.emplace(&member, found->second);
   }
 
   void planListeners() {

@@ -15,6 +15,7 @@
 #include "route/route_table.h"
 #include "snapshot/rate_limiter.h"
 #include "snapshot/rule_book.h"
+#include "snapshot/shared_limit.h"
 #include "snapshot/tcp_chain.h"
 #include "tls/context.h"
 
@@ -44,6 +45,8 @@ struct Snapshot {
   // For each forwarding route of each table the clusters by number: cluster_of[table][route index][member].
   std::unordered_map<const model::WeightedCluster*, uint32_t> cluster_of;
   std::unordered_map<const model::Route*, std::shared_ptr<RateLimiter>> rate_limiters;  // of those that have one
+  std::unordered_map<const model::Route*, SharedLimit> shared_limits;                   // likewise
+  std::vector<LimitService> limit_services;                                             // as config.rate_limit_services
   std::vector<std::shared_ptr<const tls::ClientContext>> tls_clients;  // as config.clusters; null: plaintext
   std::shared_ptr<const observe::AccessLogFormat> access_log;          // null: no access log
 

@@ -6,6 +6,19 @@
 #include <array>
 
 namespace remora::tls {
+namespace {
+
+std::string hex(std::span<const uint8_t> bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  for (const uint8_t byte : bytes) {
+    out += kDigits[byte >> 4];
+    out += kDigits[byte & 15];
+  }
+  return out;
+}
+
+}  // namespace
 
 std::string base64(std::span<const uint8_t> bytes) {
   std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');  // the library ends it with a NUL
@@ -19,6 +32,18 @@ std::string sha1Base64(std::string_view text) {
   std::array<uint8_t, SHA_DIGEST_LENGTH> digest;
   SHA1(reinterpret_cast<const uint8_t*>(text.data()), text.size(), digest.data());
   return base64(digest);
+}
+
+std::string sha1Hex(std::string_view text) {
+  std::array<uint8_t, SHA_DIGEST_LENGTH> digest;
+  SHA1(reinterpret_cast<const uint8_t*>(text.data()), text.size(), digest.data());
+  return hex(digest);
+}
+
+std::string sha256Hex(std::string_view text) {
+  std::array<uint8_t, SHA256_DIGEST_LENGTH> digest;
+  SHA256(reinterpret_cast<const uint8_t*>(text.data()), text.size(), digest.data());
+  return hex(digest);
 }
 
 }  // namespace remora::tls

@@ -1,11 +1,18 @@
 #include "upstream/cluster_state.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "base/random.h"
 
 namespace remora::upstream {
+namespace {
+
+// What names an endpoint tells nothing of where it sits on a ring.
+constexpr uint64_t kTokenSeed = 0x73746963'6b790001;
+
+}  // namespace
 
 void ClusterState::configure(const model::Cluster& cluster, std::shared_ptr<const tls::ClientContext> tls) {
   // Whom it trusts or what it shows has changed: what was connected under the old settings is used no more. A
@@ -25,6 +32,7 @@ void ClusterState::adopt(EndpointSetPtr set) {
   std::vector<Ref<EndpointState>> kept = std::move(endpoints_);
   endpoints_.clear();
   health_.clear();
+  by_token_.clear();
   for (const Endpoint& endpoint : set->endpoints) {
     const auto same = std::find_if(kept.begin(), kept.end(), [&](const Ref<EndpointState>& state) {
       return state && state->endpoint.address == endpoint.address;
@@ -37,6 +45,7 @@ void ClusterState::adopt(EndpointSetPtr set) {
     std::shared_ptr<EndpointHealth> health = std::move(state->endpoint.health);
     state->endpoint = endpoint;
     if (!state->endpoint.health) state->endpoint.health = health ? health : std::make_shared<EndpointHealth>();
+    state->token = hashOf(endpoint.text, kTokenSeed);
     state->index = static_cast<uint16_t>(endpoints_.size());
     state->setOptions(options_.pool);
     health_.push_back(state->endpoint.health.get());
@@ -45,7 +54,10 @@ void ClusterState::adopt(EndpointSetPtr set) {
   for (const Ref<EndpointState>& gone : kept) {
     if (gone) gone->closeIdle();
   }
-  if (set->shared) shared_ = set->shared;
+  if (set->shared && set->shared != shared_) {
+    shared_ = set->shared;
+    rate_ = 0;
+  }
   shared_->applyLimits(options_);
   set_ = std::move(set);
   seen_version_ = 0;
@@ -57,9 +69,11 @@ void ClusterState::refresh() {
   if (seen_version_ == version) return;
   seen_version_ = version;
   ejected_ = 0;
+  available_ = 0;
   for (const Ref<EndpointState>& state : endpoints_) {
-    state->is_available = !state->endpoint.health->isEjected();
-    ejected_ += !state->is_available;
+    state->is_available = state->endpoint.health->isAvailable();
+    available_ += state->is_available;
+    ejected_ += state->endpoint.health->isEjected();
   }
   balancer_.rebuild(
       {.balance = options_.balance, .panic_percent = options_.panic_percent, .slow_start = options_.slow_start},
@@ -69,10 +83,23 @@ void ClusterState::refresh() {
 Ref<EndpointState> ClusterState::choose(observe::IdSource& random, const EndpointState* but_not,
                                         std::optional<uint64_t> hash) {
   refresh();
+  if (options_.health_check) shared_->noteUse();
   if (ejected_ > 0) {
     if (EndpointState* const probed = dueProbe()) return Ref<EndpointState>(probed);
   }
   return Ref<EndpointState>(balancer_.pick({.now = loop_.now(), .random = random, .but_not = but_not, .hash = hash}));
+}
+
+EndpointState* ClusterState::endpointOfToken(std::string_view token) {
+  uint64_t number = 0;
+  const auto read = std::from_chars(token.data(), token.data() + token.size(), number, 16);
+  if (token.size() != 16 || read.ec != std::errc() || read.ptr != token.data() + token.size()) return nullptr;
+  if (by_token_.empty()) {
+    for (const Ref<EndpointState>& state : endpoints_) by_token_.emplace(state->token, state.get());
+  }
+  refresh();
+  const auto known = by_token_.find(number);
+  return known != by_token_.end() && known->second->is_available ? known->second : nullptr;
 }
 
 // An ejected one whose time is over, and which this request shall try.
@@ -81,6 +108,18 @@ EndpointState* ClusterState::dueProbe() {
     if (!state->is_available && ClusterShared::mayProbe(*state->endpoint.health, loop_.now())) return state.get();
   }
   return nullptr;
+}
+
+void ClusterState::noteRequest() {
+  constexpr Duration kSpan = std::chrono::seconds(1);
+  ++came_;
+  if (const Duration span = loop_.now() - came_since_; span >= kSpan) {
+    const int64_t rate = came_ * kSpan.count() / span.count();
+    shared_->retries.changeRate(rate - std::exchange(rate_, rate));
+    came_ = 0;
+    came_since_ = loop_.now();
+  }
+  shared_->retries.deposit(options_.retry_budget);
 }
 
 ClusterShared::Change ClusterState::note(EndpointState& endpoint, Verdict verdict, Duration took,

@@ -4,6 +4,8 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/ref.h"
@@ -20,6 +22,7 @@ namespace remora::upstream {
 class ClusterState : public RefCounted<ClusterState> {
  public:
   ClusterState(loop::Loop& loop, observe::CoreMetrics& metrics) : loop_(loop), metrics_(metrics) {}
+  ~ClusterState() { shared_->retries.changeRate(-rate_); }
 
   // New settings and new endpoints; endpoints that stay keep their connections.
   void configure(const model::Cluster& cluster, std::shared_ptr<const tls::ClientContext> tls = nullptr);
@@ -29,6 +32,10 @@ class ClusterState : public RefCounted<ClusterState> {
   // key.
   Ref<EndpointState> choose(observe::IdSource& random, const EndpointState* but_not = nullptr,
                             std::optional<uint64_t> hash = {});
+  // The one that a cookie names, where it may be used; else null.
+  EndpointState* endpointOfToken(std::string_view token);
+  // A request has come for it: it may pay for others that are sent again.
+  void noteRequest();
   // How an attempt at it ended, and after how long.
   ClusterShared::Change note(EndpointState& endpoint, Verdict verdict, Duration took, observe::IdSource& random);
   // How long one took that was sent at `sent`, for the adaptive limit.
@@ -37,7 +44,9 @@ class ClusterState : public RefCounted<ClusterState> {
   void heedTime();
   ClusterShared& shared() { return *shared_; }
   const ClusterShared& shared() const { return *shared_; }
+  // So few endpoints are well, as choose() saw it last, that all are tried.
   bool panics() const { return balancer_.panics(); }
+  size_t available() const { return available_; }
 
   const std::string& name() const { return options_.name; }
   const model::PoolOptions& pool() const { return options_.pool; }
@@ -63,11 +72,17 @@ class ClusterState : public RefCounted<ClusterState> {
   std::shared_ptr<const tls::ClientContext> tls_;
   EndpointSetPtr set_;
   std::vector<Ref<EndpointState>> endpoints_;
-  std::vector<EndpointHealth*> health_;  // of endpoints_
+  std::vector<EndpointHealth*> health_;                    // of endpoints_
+  std::unordered_map<uint64_t, EndpointState*> by_token_;  // made when first asked
   std::shared_ptr<ClusterShared> shared_ = std::make_shared<ClusterShared>();
   Balancer balancer_;
   uint64_t seen_version_ = 0;  // of shared_
+  // Requests of this core, since when, and what of them is in the shared rate.
+  int64_t came_ = 0;
+  Instant came_since_;
+  int64_t rate_ = 0;
   size_t ejected_ = 0;
+  size_t available_ = 0;
 };
 
 // Lends one connection, or one stream of a shared HTTP/2 connection, to one attempt. Destroying it closes the

@@ -114,6 +114,66 @@ TEST_F(ClusterStateTest, TheBestPriorityIsChosenFrom) {
   EXPECT_EQ(state_.endpoints().size(), 3u);
 }
 
+class HealthChecked : public ClusterStateTest {
+ protected:
+  HealthChecked() {
+    model::Cluster cluster;
+    cluster.name = "app";
+    cluster.balance = model::Balance::kRoundRobin;
+    cluster.health_check.emplace();
+    state_.configure(cluster);
+    adopt({endpoint(1), endpoint(2), endpoint(3)});
+  }
+  EndpointHealth& health(size_t i) { return *state_.endpoints()[i]->endpoint.health; }
+  void say(size_t i, Checked checked) { state_.shared().setChecked(health(i), checked); }
+  bool isChosen(size_t i) { return chosenOften(30).contains(state_.endpoints()[i]->endpoint.text); }
+};
+
+TEST_F(HealthChecked, TheIllAndTheAwaitedGetNothing) {
+  EXPECT_EQ(chosenOften(30).size(), 3u) << "none was checked yet";
+  say(0, Checked::kUnhealthy);
+  EXPECT_FALSE(isChosen(0));
+  EXPECT_EQ(state_.available(), 2u);
+  EXPECT_FALSE(state_.panics());
+  say(0, Checked::kHealthy);
+  say(1, Checked::kAwaited);
+  EXPECT_TRUE(isChosen(0));
+  EXPECT_FALSE(isChosen(1));
+}
+
+TEST_F(HealthChecked, WithTooFewThatAreWellAllAreTried) {
+  for (size_t i = 0; i < 3; ++i) say(i, Checked::kUnhealthy);
+  EXPECT_EQ(chosenOften(30).size(), 3u);
+  EXPECT_TRUE(state_.panics());
+  EXPECT_EQ(state_.available(), 0u);
+}
+
+TEST_F(HealthChecked, TheNextPriorityTakesWhatTheIllLeave) {
+  adopt({endpoint(1), endpoint(2), endpoint(3, 1, 1)});
+  say(0, Checked::kUnhealthy);
+  say(1, Checked::kUnhealthy);
+  const auto counts = chosenOften(30);
+  EXPECT_EQ(counts.size(), 1u);
+  EXPECT_TRUE(counts.contains("10.0.0.3:80"));
+}
+
+TEST_F(HealthChecked, NoRequestProbesAnEjectedOneThatFailsItsChecks) {
+  say(0, Checked::kUnhealthy);
+  health(0).ejected_until.store(1);  // over for long
+  EXPECT_FALSE(isChosen(0));
+  say(0, Checked::kHealthy);
+  EXPECT_TRUE(isChosen(0)) << "once";
+}
+
+TEST_F(HealthChecked, UseIsNotedForTheChecksOnly) {
+  chosen();
+  EXPECT_TRUE(state_.shared().takeUse());
+  EXPECT_FALSE(state_.shared().takeUse());
+  use(model::Balance::kRandom);
+  chosen();
+  EXPECT_FALSE(state_.shared().takeUse());
+}
+
 TEST_F(ClusterStateTest, EndpointsThatStayKeepWhatTheyHave) {
   adopt({endpoint(1), endpoint(2)});
   EndpointState* const kept = state_.endpoints()[1].get();

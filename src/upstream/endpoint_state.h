@@ -32,6 +32,7 @@ class EndpointState : public RefCounted<EndpointState> {
 
   Endpoint endpoint;
   uint16_t index = 0;        // in its set
+  uint64_t token = 0;        // names it in cookies, the same in every process
   uint32_t active = 0;       // exchanges that hold a lease
   bool is_available = true;  // neither ejected nor found ill, as the balancer last saw it
   Instant joined;            // the cluster

@@ -23,10 +23,16 @@ bool isReached(std::atomic<uint32_t>& count, uint32_t most) {
 
 void RetryBudget::deposit(const model::RetryBudget& options) {
   const auto share = static_cast<int64_t>(options.percent) * kToken / 100;
+  const int64_t most = this->most(options);
   int64_t tokens = tokens_.load(std::memory_order_relaxed);
-  while (tokens < kMost &&
-         !tokens_.compare_exchange_weak(tokens, std::min(tokens + share, kMost), std::memory_order_relaxed)) {
+  while (tokens < most &&
+         !tokens_.compare_exchange_weak(tokens, std::min(tokens + share, most), std::memory_order_relaxed)) {
   }
+}
+
+int64_t RetryBudget::most(const model::RetryBudget& options) const {
+  const int64_t of_rate = rate_.load(std::memory_order_relaxed) * options.percent / 100 * kSavedSeconds;
+  return std::max(kSaved, of_rate) * kToken;
 }
 
 bool RetryBudget::withdraw(const model::RetryBudget& options, Instant now) {
@@ -36,7 +42,8 @@ bool RetryBudget::withdraw(const model::RetryBudget& options, Instant now) {
   }
   int64_t tokens = tokens_.load(std::memory_order_relaxed);
   while (tokens >= kToken) {
-    if (tokens_.compare_exchange_weak(tokens, tokens - kToken, std::memory_order_relaxed)) return true;
+    const int64_t left = std::min(tokens, most(options)) - kToken;  // what was saved at a higher rate is void
+    if (tokens_.compare_exchange_weak(tokens, left, std::memory_order_relaxed)) return true;
   }
   return false;
 }
@@ -88,7 +95,9 @@ ClusterShared::Change ClusterShared::eject(EndpointHealth& endpoint, const model
   const std::lock_guard lock(standing_);
   if (endpoint.isEjected()) return Change::kNone;
   const auto out = static_cast<uint64_t>(std::ranges::count_if(all, [](auto* one) { return one->isEjected(); }));
-  if (out + 1 >= all.size() || (out + 1) * 100 > options.ejected_most_percent * all.size()) return Change::kNone;
+  const auto left = static_cast<uint64_t>(std::ranges::count_if(all, [](auto* one) { return one->isAvailable(); }));
+  const bool is_last = left <= 1 && endpoint.isAvailable();
+  if (is_last || (out + 1) * 100 > options.ejected_most_percent * all.size()) return Change::kNone;
   // One that was well for long begins anew.
   const bool was_well = now - Instant{endpoint.returned_at.load(kRelaxed)} > options.eject_most;
   const uint32_t times = was_well ? 1 : endpoint.ejections.load(kRelaxed) + 1;
@@ -119,9 +128,14 @@ void ClusterShared::applyLimits(const model::Cluster& options) {
   requests->setBounds(most, options.limits.pending, options.limits.low_percent);
 }
 
+void ClusterShared::setChecked(EndpointHealth& endpoint, Checked checked) {
+  if (endpoint.checked.exchange(checked, std::memory_order_relaxed) == checked) return;
+  version_.fetch_add(1, std::memory_order_release);
+}
+
 bool ClusterShared::mayProbe(EndpointHealth& endpoint, Instant now) {
   const int64_t until = endpoint.ejected_until.load(std::memory_order_relaxed);
-  if (until == 0 || until > now.nanos) return false;
+  if (until == 0 || until > now.nanos || !endpoint.hasPassedChecks()) return false;
   int64_t after = endpoint.probe_after.load(std::memory_order_relaxed);
   return after <= now.nanos &&
          endpoint.probe_after.compare_exchange_strong(after, (now + kBetweenProbes).nanos, std::memory_order_relaxed);

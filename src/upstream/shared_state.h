@@ -27,6 +27,14 @@ enum class Verdict : uint8_t {
   kLocalFailure,  // no answer at all: refused, reset, timed out, or not HTTP
 };
 
+// What active checks say of an endpoint.
+enum class Checked : uint8_t {
+  kNot,      // nothing, so that it is taken for well: it has no checks, or it was there when they began
+  kAwaited,  // it came later, and gets no requests before its first check
+  kHealthy,
+  kUnhealthy,
+};
+
 struct EndpointHealth {
   std::atomic<int64_t> ejected_until{0};  // nanoseconds of the monotonic clock; 0: it isn't ejected
   std::atomic<int64_t> probe_after{0};    // when one more request may try whether it is well again
@@ -37,7 +45,14 @@ struct EndpointHealth {
   std::atomic<uint32_t> gateway_errors{0};
   std::atomic<uint32_t> local_failures{0};
 
+  std::atomic<Checked> checked{Checked::kNot};  // written by its HealthChecker only
+
   bool isEjected() const { return ejected_until.load(std::memory_order_relaxed) != 0; }
+  bool hasPassedChecks() const {
+    const Checked now = checked.load(std::memory_order_relaxed);
+    return now == Checked::kNot || now == Checked::kHealthy;
+  }
+  bool isAvailable() const { return !isEjected() && hasPassedChecks(); }
 };
 
 // Requests that are sent again, as a share of those that come: so that trying again can't become the outage. Each
@@ -46,14 +61,20 @@ struct EndpointHealth {
 class RetryBudget {
  public:
   void deposit(const model::RetryBudget& options);
+  // What a core sees of requests a second has changed by so many.
+  void changeRate(int64_t by) { rate_.fetch_add(by, std::memory_order_relaxed); }
   bool withdraw(const model::RetryBudget& options, Instant now);
 
  private:
   static constexpr int64_t kToken = 1000;
-  static constexpr int64_t kMost = 100 * kToken;  // kept for bad times
+  // Kept for bad times: so many, or what so many seconds give. Requests that break together are sent again together.
+  static constexpr int64_t kSaved = 100;
+  static constexpr int64_t kSavedSeconds = 2;
+  int64_t most(const model::RetryBudget& options) const;
 
   std::atomic<int64_t> tokens_{0};
   std::atomic<int64_t> free_at_{0};  // of the free ones, a CellRate's
+  std::atomic<int64_t> rate_{0};     // requests a second
 };
 
 class ClusterShared {
@@ -67,6 +88,9 @@ class ClusterShared {
   // One request may go to an ejected endpoint whose time is over: true for who is to do it.
   static bool mayProbe(EndpointHealth& endpoint, Instant now);
 
+  // What a check has found out.
+  void setChecked(EndpointHealth& endpoint, Checked checked);
+
   // Changes with the standing of any endpoint.
   uint64_t version() const { return version_.load(std::memory_order_acquire); }
 
@@ -74,10 +98,17 @@ class ClusterShared {
   void applyLimits(const model::Cluster& options);
   bool isAdaptive(const model::Cluster& options) const;
 
-  RetryBudget retries;
   AdaptiveLimit adaptive;
   AdmissionControl admission;
   const std::shared_ptr<CircuitBreaker> breaker = std::make_shared<CircuitBreaker>();
+  // Somebody sends the cluster requests; written once between two times that checks ask, then only read.
+  void noteUse() {
+    if (!is_used_.load(std::memory_order_relaxed)) is_used_.store(true, std::memory_order_relaxed);
+  }
+  bool takeUse() { return is_used_.exchange(false, std::memory_order_relaxed); }
+
+  RetryBudget retries;
+  RetryBudget hedges;
   const std::shared_ptr<Permits> requests = std::make_shared<Permits>();
 
  private:
@@ -88,6 +119,7 @@ class ClusterShared {
 
   std::mutex standing_;
   std::atomic<uint64_t> version_{1};
+  std::atomic<bool> is_used_{false};
 };
 
 }  // namespace remora::upstream

@@ -141,6 +141,19 @@ TEST(RetryBudget, WhatIsSavedIsBounded) {
   EXPECT_EQ(allowed, 100);
 }
 
+TEST(RetryBudget, WhatIsSavedGrowsWithTheRate) {
+  RetryBudget budget;
+  const model::RetryBudget options{.percent = 20, .floor = 0};
+  budget.changeRate(5000);
+  for (int i = 0; i < 100'000; ++i) budget.deposit(options);
+  int allowed = 0;
+  while (allowed < 500 && budget.withdraw(options, Instant{1})) ++allowed;
+  EXPECT_EQ(allowed, 500);
+  budget.changeRate(-5000);
+  while (budget.withdraw(options, Instant{1})) ++allowed;
+  EXPECT_EQ(allowed, 600) << "it came down";
+}
+
 TEST(RetryBudget, CoresShareIt) {
   RetryBudget budget;
   const model::RetryBudget options{.percent = 50, .floor = 0};

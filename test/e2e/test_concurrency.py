@@ -3,6 +3,7 @@
 import collections
 import http.client
 import json
+import re
 import threading
 import time
 
@@ -53,14 +54,15 @@ class Application:
 
 def test_a_circuit_breaker_opens_and_closes(start_remora, start_server):
     app = Application()
-    breaker = {"requests": 10, "open": "300ms", "probes": 2}
+    breaker = {"requests": 10, "open": "1s", "probes": 2}
     remora = start_remora(routed({"endpoints": start_server(app).address, "circuit_breaker": breaker}))
     asker = Asker(remora.port)
     app.fails = True
     got = collections.Counter(asker.get()[0] for _ in range(20))
     assert got == {500: 10, 503: 10} and app.answered == 10
     status, text = asker.get()
-    assert status == 503 and "breaker_open" in text and "it is open, since 100 % failed; try again in 1 s" in text
+    assert status == 503 and "breaker_open" in text
+    assert re.search(r"it is open, since 100 % failed; try again in [12] s", text), text
     assert held_back(remora)["circuit_breaker"]["state"] == "open"
     assert "circuit breaker: open, 100 % failed" in remora.admin("/clusters")
     assert "breaker_refused the service's circuit breaker isn't closed: 100 % of its requests failed" \
@@ -115,15 +117,19 @@ def test_an_adaptive_limit_comes_near_what_the_application_can_do(start_remora, 
     try:
         wait_until(lambda: app.answered > 150, what="150 answers")
         # Where the machine is slow its first measure may be too, and the limit too high for a moment.
-        wait_until(lambda: 3 <= held_back(remora)["limit"] <= 16, what="a limit near 4")
-        facts = held_back(remora)
+        facts = {}
+
+        def is_near():
+            facts.update(held_back(remora))
+            return 3 <= facts["limit"] <= 16 and facts["waiting"] > 0
+
+        wait_until(is_near, what="a limit near 4, and some of 32 that wait for it")
     finally:
         is_over.set()
         for thread in threads:
             thread.join()
     assert set(got) == {200}, got
     assert facts["adaptive"] and facts["min_rtt_us"] >= 50_000
-    assert facts["waiting"] > 0, "of 32 that ask at once"
     assert remora.metric("remora_upstream_adaptive_limit_changes_total") > 0
 
 
@@ -155,8 +161,7 @@ def test_high_priority_goes_before_what_waits(start_remora, start_server):
     try:
         for i in range(4):
             ask(f"/batch/{i}")
-        wait_until(lambda: held_back(remora)["waiting"] == 2, what="two that wait for the share")
-        assert len(seen) == 2
+        wait_until(lambda: held_back(remora)["waiting"] == 2 and len(seen) == 2, what="two that wait for the share")
         for i in range(2):
             ask(f"/user/{i}")
         wait_until(lambda: len(seen) == 4, what="high priority, which has room")

@@ -1,0 +1,100 @@
+// Services that count, and the limits that they count for.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "control/config_files.h"
+#include "control/config_keys.h"
+#include "control/yaml_config.h"
+
+namespace remora::control {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::HasSubstr;
+
+std::string file(std::string_view service, std::string_view limit) {
+  return "inbound: [{ listen: 1, routes: [{ to: shop, name: orders, rate_limit: " + std::string(limit) +
+         " }] }]\nservices: { shop: 10.0.0.1:80, cache: 10.0.0.2:6379 }\nrate_limit_services: { shared: " +
+         std::string(service) + " }\n";
+}
+const std::string kService = "{ redis: cache }";
+const std::string kLimit = "{ requests: 100/s, service: shared }";
+
+std::string onlyError(const std::string& text) {
+  const LoadedConfig loaded = loadYaml(text, "f");
+  EXPECT_EQ(loaded.errors.size(), 1u) << text;
+  return loaded.errors.empty() ? "" : describe(loaded.errors[0]);
+}
+
+TEST(LimitServices, AreReadWithTheLimitsThatNameThem) {
+  const LoadedConfig loaded = loadYaml(
+      file("{ redis: cache, user: u, password_file: /p, database: 2, prefix: shop, timeout: 5ms, on_failure: closed, "
+           "pending: 7, stall: 2s, backoff: 1s, backoff_most: 3s }",
+           "{ requests: 10/m, burst: 4, key: { header: X-User }, service: shared, name: all, shadow: true }"),
+      "f");
+  ASSERT_TRUE(loaded.errors.empty()) << describe(loaded.errors[0]);
+  const model::RateLimitService& service = loaded.config.rate_limit_services.at(0);
+  EXPECT_EQ(service.name, "shared");
+  EXPECT_EQ(service.cluster, "cache");
+  EXPECT_EQ(service.user, "u");
+  EXPECT_EQ(service.database, 2u);
+  EXPECT_EQ(service.prefix, "shop");
+  EXPECT_EQ(service.timeout, milliseconds(5));
+  EXPECT_EQ(service.on_failure, model::RateLimitService::OnFailure::kClosed);
+  EXPECT_EQ(service.pending, 7u);
+  EXPECT_EQ(service.stall, seconds(2));
+  EXPECT_THAT(filesOf(loaded.config), testing::ElementsAre("/p"));
+  const model::Route& route = loaded.config.route_tables.at(0).hosts.at(0).routes.at(0);
+  EXPECT_FALSE(route.rate_limit);
+  ASSERT_TRUE(route.shared_limit);
+  EXPECT_EQ(route.shared_limit->service, "shared");
+  EXPECT_EQ(route.shared_limit->name, "all");
+  EXPECT_EQ(route.shared_limit->rate.requests, 10u);
+  EXPECT_EQ(route.shared_limit->rate.burst, 4u);
+  EXPECT_TRUE(route.shared_limit->rate.shadow);
+  EXPECT_EQ(route.shared_limit->rate.key.at(0).name, "x-user");
+  const std::string written = effectiveYaml(loaded.config);
+  EXPECT_EQ(effectiveYaml(loadYaml(written, "effective").config), written);
+  EXPECT_THAT(written, HasSubstr("password_file: /p"));
+}
+
+TEST(LimitServices, DefaultsAreThoseOfTheTable) {
+  std::string spelt = "{ redis: cache";
+  for (const KeySpec& key : kLimitServiceSpec.keys) {
+    if (!key.fallback.empty()) spelt += ", " + std::string(key.name) + ": " + std::string(key.fallback);
+  }
+  const LoadedConfig plain = loadYaml(file(kService, kLimit), "f");
+  ASSERT_TRUE(plain.errors.empty()) << describe(plain.errors[0]);
+  EXPECT_EQ(effectiveYaml(plain.config), effectiveYaml(loadYaml(file(spelt + " }", kLimit), "f").config));
+  const model::Route& route = plain.config.route_tables.at(0).hosts.at(0).routes.at(0);
+  EXPECT_EQ(route.shared_limit->name, "orders") << "the route's";
+}
+
+TEST(LimitServices, WhatIsWrongIsSaid) {
+  EXPECT_THAT(onlyError(file(kService, "{ requests: 1/s, service: shard }")),
+              HasSubstr("routes[0].rate_limit.service: there is no rate_limit_service 'shard'; expected one of shared; "
+                        "did you mean 'shared'?"));
+  EXPECT_THAT(onlyError(file("{ redis: cash }", kLimit)), HasSubstr("did you mean 'cache'?"));
+  EXPECT_THAT(onlyError(file("{ database: 1 }", kLimit)), HasSubstr("redis"));
+  EXPECT_THAT(onlyError(file("{ redis: cache, timeout: 11s, stall: 20s }", kLimit)), HasSubstr("timeout"));
+  EXPECT_THAT(onlyError(file("{ redis: cache, stall: 10ms }", kLimit)), HasSubstr("shorter than 'timeout'"));
+  EXPECT_THAT(onlyError(file("{ redis: cache, backoff: 10s }", kLimit)), HasSubstr("longer than 'backoff_most'"));
+  EXPECT_THAT(onlyError(file("{ redis: cache, user: u }", kLimit)), HasSubstr("no effect without a password"));
+  EXPECT_THAT(onlyError(file("{ redis: cache, on_failure: maybe }", kLimit)), HasSubstr("one of open or closed"));
+  EXPECT_THAT(onlyError(file("{ redis: cache, prefix: 'a b' }", kLimit)), HasSubstr("prefix"));
+  EXPECT_THAT(onlyError(file(kService, "{ requests: 1/s, name: a }")), HasSubstr("'name' has no effect"));
+  EXPECT_THAT(onlyError(file(kService, "{ requests: 1/s, service: shared, keys: 128 }")),
+              HasSubstr("'keys' has no effect"));
+  EXPECT_THAT(onlyError("inbound: [{ listen: 1, routes: [{ answer: 200, rate_limit: { requests: 1/s, service: a } }] "
+                        "}]\n"),
+              HasSubstr("a name under 'rate_limit_services', which is empty or missing"));
+  std::string many = "inbound: [{ listen: 1, app: 2 }]\nservices: { c: 3 }\nrate_limit_services:\n";
+  for (int i = 0; i < 33; ++i) many += "  s" + std::to_string(i) + ": { redis: c }\n";
+  EXPECT_THAT(onlyError(many), HasSubstr("at most 32"));
+}
+
+}  // namespace
+}  // namespace remora::control

@@ -1,0 +1,189 @@
+#include "proxy/hedge.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "http/validate.h"
+#include "proxy/request_copy.h"
+
+namespace remora::proxy {
+namespace {
+
+using observe::Outcome;
+
+class RaceWait;
+
+// Two attempts at the same request.
+class Race {
+ public:
+  enum Runner : uint8_t { kFirst, kSecond };
+  struct Run {
+    bool is_ended = false;
+    Result<void> outcome;
+    bool isGood() const { return is_ended && outcome; }
+  };
+
+  void end(Runner runner, Result<void> outcome);
+  const Run& operator[](Runner runner) const { return runs_[runner]; }
+
+ private:
+  friend class RaceWait;
+  std::array<Run, 2> runs_;
+  RaceWait* waiter_ = nullptr;
+};
+
+// co_await RaceWait(...): until one of them has ended since, or the time has come.
+class RaceWait final : public loop::Wait, private loop::Timer {
+ public:
+  RaceWait(Race& race, loop::Loop& loop, Deadline until) : race_(race), loop_(loop) {
+    race.waiter_ = this;
+    loop.timers().arm(*this, until);
+  }
+  ~RaceWait() { race_.waiter_ = nullptr; }
+  void wake() { finish(loop_.queue(), {}); }
+
+ private:
+  void onTime() override { wake(); }
+  Race& race_;
+  loop::Loop& loop_;
+};
+
+void Race::end(Runner runner, Result<void> outcome) {
+  runs_[runner] = {.is_ended = true, .outcome = outcome};
+  if (waiter_) waiter_->wake();
+}
+
+class SecondAttempt final : public RequestCopy {
+ public:
+  SecondAttempt(const Exchange& first, std::string text, Ref<upstream::EndpointState> endpoint, Race& race)
+      : RequestCopy(first, std::move(text), first.plan.cluster), endpoint_(std::move(endpoint)), race_(race) {}
+
+  using RequestCopy::exchange;
+
+ private:
+  loop::Task<void> carry(Exchange& exchange) override {
+    exchange.endpoint = endpoint_;
+    exchange.keeps_response = true;
+    exchange.record.endpoint = endpoint_->endpoint.text;
+    exchange.record.attempts = 1;
+    race_.end(Race::kSecond, co_await loop::asResult(attempt(exchange, Freshness::kAny)));
+    co_return loop::done;
+  }
+  void onEnd() override {
+    if (!race_[Race::kSecond].is_ended) race_.end(Race::kSecond, fail(Reason::kInternal));
+  }
+
+  const Ref<upstream::EndpointState> endpoint_;
+  Race& race_;
+};
+
+loop::Task<void> runFirst(Exchange& exchange, Freshness freshness, Race& race) {
+  race.end(Race::kFirst, co_await loop::asResult(attempt(exchange, freshness)));
+  co_return loop::done;
+}
+
+const model::Hedge& hedgeOf(const Exchange& exchange) {
+  return *exchange.plan.route().hedge;
+}
+
+// How long the first has for itself; never where that isn't known yet.
+Duration headStart(Exchange& exchange) {
+  constexpr Duration kLeast = Milliseconds(1);
+  const model::Hedge& hedge = hedgeOf(exchange);
+  if (hedge.after.count() > 0) return hedge.after;
+  const observe::Quantile& p95 = exchange.snapshot->p95(*exchange.listener, exchange.plan.choice.route->index);
+  return p95.isKnown() ? std::max(p95.estimate(), kLeast) : Duration::max();
+}
+
+// Null: there is no other endpoint, the body isn't here, or the budget is used up.
+std::unique_ptr<SecondAttempt> startSecond(Exchange& exchange, Race& race) {
+  Core& core = exchange.core;
+  upstream::ClusterState& cluster = *exchange.snapshot->cluster(exchange.plan.cluster);
+  Ref<upstream::EndpointState> other = cluster.choose(core.ids(), exchange.endpoint.get(), std::nullopt);
+  if (!other || other.get() == exchange.endpoint.get()) return nullptr;
+  std::optional<std::string> text = RequestCopy::textOf(exchange);
+  if (!text) return nullptr;
+  const model::RetryBudget budget{.percent = hedgeOf(exchange).percent, .floor = hedgeOf(exchange).floor};
+  if (!cluster.shared().hedges.withdraw(budget, core.now())) {
+    core.metrics().hedges_denied.add();
+    return nullptr;
+  }
+  core.metrics().hedges.add();
+  ++exchange.record.attempts;
+  exchange.record.decide(Outcome::kHedged, exchange.plan.choice.route->rule, other->index, core.now());
+  auto second = std::make_unique<SecondAttempt>(exchange, std::move(*text), std::move(other), race);
+  second->start();
+  return second;
+}
+
+// The second's answer becomes the exchange's.
+Result<void> takeOver(Exchange& exchange, Exchange& second) {
+  exchange.uploads.cancel();
+  exchange.lease = std::exchange(second.lease, {});
+  exchange.endpoint = second.endpoint;
+  exchange.upload_writer = std::exchange(second.upload_writer, std::nullopt);
+  exchange.upload = Exchange::Upload::kDone;
+  exchange.sent_at = second.sent_at;
+  exchange.response_begun = true;
+  observe::ExchangeRecord& record = exchange.record;
+  record.endpoint = exchange.endpoint->endpoint.text;
+  record.upstream = second.record.upstream;
+  record.reused = second.record.reused;
+  record.upstream_protocol = second.record.upstream_protocol;
+  exchange.shared_connection = second.shared_connection;
+  exchange.describeUpstreamTls(exchange.lease.h2() ? exchange.shared_connection->tls()
+                                                   : exchange.lease.connection().tls());
+  record.decide(Outcome::kHedgeWon, {}, exchange.endpoint->index, exchange.core.now());
+  exchange.core.metrics().hedges_won.add();
+  if (exchange.lease.h2()) {  // what it consists of lies in the stream
+    exchange.response = second.response;
+    exchange.response_rest = {};
+    return {};
+  }
+  exchange.response_bytes = std::exchange(second.response_bytes, {});
+  exchange.response_parser.reset();
+  const Result<size_t> length = exchange.response_parser.feed(exchange.response_bytes);
+  if (!length) return std::unexpected(length.error());
+  const auto checked = http::validateResponse(exchange.response_parser.response(), exchange.request.method);
+  if (!checked) return std::unexpected(checked.error());
+  exchange.response = *checked;
+  exchange.response_rest = std::span(exchange.response_bytes).subspan(*length);
+  return {};
+}
+
+}  // namespace
+
+bool mayHedge(const Exchange& exchange) {
+  if (!exchange.plan.route().hedge || exchange.is_copy || !exchange.request.upgrade.empty()) return false;
+  return http::isIdempotent(exchange.request.method) || exchange.request.headers->find("idempotency-key");
+}
+
+loop::Task<void> hedgedAttempt(Exchange& exchange, Freshness freshness) {
+  Core& core = exchange.core;
+  const Duration head_start = headStart(exchange);
+  Race race;
+  std::unique_ptr<SecondAttempt> second;
+  loop::TaskScope first(core.loop());
+  exchange.keeps_response = true;
+  first.start(runFirst(exchange, freshness, race));
+  if (!race[Race::kFirst].is_ended) {
+    co_await RaceWait(race, core.loop(),
+                      head_start == Duration::max() ? Deadline::never() : Deadline::after(core.now(), head_start));
+    if (!race[Race::kFirst].is_ended) second = startSecond(exchange, race);
+  }
+  while (!race[Race::kFirst].isGood() && !(second && race[Race::kSecond].isGood())) {
+    const bool all_ended = race[Race::kFirst].is_ended && (!second || race[Race::kSecond].is_ended);
+    if (all_ended) break;
+    co_await RaceWait(race, core.loop(), Deadline::never());
+  }
+  if (!race[Race::kFirst].isGood() && second && race[Race::kSecond].isGood() &&
+      second->exchange().upload == Exchange::Upload::kDone) {
+    first.cancel();
+    co_await takeOver(exchange, second->exchange());
+    co_return loop::done;
+  }
+  co_return race[Race::kFirst].outcome;
+}
+
+}  // namespace remora::proxy

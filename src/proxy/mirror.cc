@@ -1,0 +1,55 @@
+#include "proxy/mirror.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/relay.h"
+#include "proxy/request_copy.h"
+#include "proxy/retry.h"
+
+namespace remora::proxy {
+namespace {
+
+class Mirror final : public RequestCopy {
+ public:
+  using RequestCopy::RequestCopy;
+
+ private:
+  loop::Task<void> carry(Exchange& exchange) override {
+    const Result<void> outcome = co_await loop::asResult(send(exchange));
+    if (!outcome || exchange.response.status >= 500) core_.metrics().mirror_failures.add();
+    exchange.uploads.cancel();
+    co_return loop::done;
+  }
+  void onEnd() override { core_.removeMirror(*this); }
+
+  loop::Task<void> send(Exchange& exchange) {
+    const Duration time = exchange.plan.timeout.count() > 0 ? Duration(exchange.plan.timeout) : kMirrorTime;
+    exchange.deadline = Deadline::after(core_.now(), time);  // its own: the request's may be over already
+    co_await tryUpstreams(core_, exchange);
+    co_await relayResponse(exchange);
+    co_return loop::done;
+  }
+};
+
+}  // namespace
+
+void mirror(Exchange& exchange) {
+  if (exchange.is_copy) return;
+  Core& core = exchange.core;
+  for (const model::Mirror& mirror : exchange.plan.route().mirrors) {
+    if (mirror.percent < 100 && core.ids().next() % 100 >= mirror.percent) continue;
+    const uint32_t cluster = (*exchange.snapshot)->clusterOf(mirror.to);
+    std::optional<std::string> text = RequestCopy::textOf(exchange);
+    if (!text || cluster == snapshot::Snapshot::kNoCluster || core.mirrors() >= kMirrorsMost) {
+      core.metrics().mirrors_skipped.add();
+      continue;
+    }
+    core.metrics().mirrored.add();
+    exchange.record.decide(observe::Outcome::kMirrored, exchange.plan.choice.route->rule,
+                           static_cast<uint16_t>(std::min<size_t>(text->size() >> 10, UINT16_MAX)), core.now());
+    core.addMirror(std::make_unique<Mirror>(exchange, std::move(*text), cluster));
+  }
+}
+
+}  // namespace remora::proxy
