@@ -66,8 +66,10 @@ constexpr std::array kRows = {
   ReasonRow{kTcpIdle, "tcp_idle", 0, 4, kUs, "-", "tcp_session_idle_timeout", "", "no byte came in either direction for the TCP connection's idle time"},
   ReasonRow{kOverloaded, "overloaded", 503, 14, kUs, "OM", "overload", "proxy_internal_response", "remora has more to do than it can hold: too little memory or time is left (see /ready and remora_overload_pressure), or it has as many connections as limits.connections allows"},
   ReasonRow{kNoDescriptors, "no_descriptors", 503, 14, kUs, "OM", "overload", "proxy_internal_error", "no file descriptor is left for a connection to the endpoint; raise the process's limit (ulimit -n)"},
-  ReasonRow{kRequestsFull, "requests_full", 503, 14, kUs, "UO", "upstream_overflow", "http_request_denied", "as many requests run as the service's limits.requests allows, and as many wait as its limits.pending; the detail is the former"},
-  ReasonRow{kPendingTimeout, "pending_timeout", 503, 14, kUs, "UO", "upstream_overflow", "http_request_denied", "as many requests run as the service's limits.requests allows, and none of them ended within its limits.pending_timeout; the detail is the former"},
+  ReasonRow{kRequestsFull, "requests_full", 503, 14, kUs, "UO", "upstream_overflow", "http_request_denied", "as many requests run as the service's limits.requests or adaptive_concurrency allows, and as many wait as its limits.pending; the detail is the former"},
+  ReasonRow{kPendingTimeout, "pending_timeout", 503, 14, kUs, "UO", "upstream_overflow", "http_request_denied", "as many requests run as the service's limits.requests or adaptive_concurrency allows, and none of them ended within its limits.pending_timeout; the detail is the former"},
+  ReasonRow{kBreakerOpen, "breaker_open", 503, 14, kUs, "UO", "upstream_circuit_breaker_open", "destination_unavailable", "too many requests to the service failed, so its circuit_breaker sends none for a while; see /clusters"},
+  ReasonRow{kAdmissionRefused, "admission_refused", 503, 14, kUs, "-", "denied_by_admission_control", "http_request_denied", "too many requests to the service fail, so its admission_control refuses a share of them by chance"},
   ReasonRow{kDraining, "draining", 503, 14, kUs, "-", "draining", "proxy_internal_response", "remora is shutting down"},
   ReasonRow{kInternal, "internal", 500, 13, kUs, "-", "internal", "proxy_internal_error", "a bug in remora; please report it with this request id"},
 };

@@ -106,6 +106,7 @@ bool Process::startCores(uint32_t count) {
   for (uint32_t i = 0; i < count; ++i) {
     threads_.push_back(std::make_unique<CoreThread>(i, clock_, sys_, overload_->overload()));
     CoreThread& thread = *threads_.back();
+    thread.core().logTo(log_);
     handles_.push_back({&thread.core(), &thread.loop(), &thread.metrics()});
     targets.push_back({&thread.core(), &thread.loop()});
   }

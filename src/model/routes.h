@@ -16,6 +16,7 @@
 #include "model/hash_key.h"
 #include "model/labels.h"
 #include "model/origin.h"
+#include "model/priority.h"
 
 namespace remora::model {
 
@@ -209,6 +210,7 @@ struct Route {
   std::optional<Retry> retry;
   std::optional<Hedge> hedge;
   std::optional<RateLimit> rate_limit;
+  RoutePriority priority;
   std::optional<Fault> fault;
   std::vector<Mirror> mirrors;
   std::optional<SharedLimit> shared_limit;  // in its place

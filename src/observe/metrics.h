@@ -36,6 +36,11 @@ struct CoreCounters {
   Counter retries_denied;           // that would have been
   Counter ejections;                // endpoints left out for a while
   Counter requests_overflowed;      // refused by a service's limits.requests
+  Counter requests_displaced;       // of these, that waited when one of a higher priority came
+  Counter adaptive_limit_changes;   // of adaptive_concurrency
+  Counter breaker_opened;           // times
+  Counter breaker_refused;          // requests
+  Counter admission_refused;        // requests
   Counter rate_limited;             // requests
   Counter rate_limited_shadow;      // that would have been
   Counter faults_delayed;           // requests, on purpose

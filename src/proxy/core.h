@@ -16,6 +16,7 @@
 #include "loop/sys.h"
 #include "net/log_sink.h"
 #include "net/stream.h"
+#include "observe/log.h"
 #include "observe/metrics.h"
 #include "observe/trace_context.h"
 #include "proxy/core_snapshot.h"
@@ -49,6 +50,10 @@ class Core {
   explicit Core(Parts parts);
   ~Core();
   Core(const Core&) = delete;
+
+  // The process log, for what is rare; null: none. Outlives the core.
+  void logTo(observe::Log& log) { log_ = &log; }
+  observe::Log* log() { return log_; }
 
   // Configuration, from the publisher.
   void adoptSnapshot(snapshot::SnapshotPtr snapshot, std::shared_ptr<net::LogSink> sink);
@@ -146,6 +151,7 @@ class Core {
   observe::CoreMetrics& metrics_;
   observe::IdSource ids_;
   OverloadGate overload_;
+  observe::Log* log_ = nullptr;
   std::unique_ptr<char[]> scratch_memory_;
   std::unique_ptr<char[]> head_memory_;
   std::span<char> scratch_;

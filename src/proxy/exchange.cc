@@ -414,6 +414,7 @@ void Exchange::end() {
   if (!keeps_connection && !downstream->h2() && core.overload().stage() != OverloadStage::kNone) {
     core.metrics().overload_closed.add();
   }
+  probe = {};
   const Instant now = core.now();  // read when the response came, or when this turn of the loop began
   record.duration = now - record.start;
   if (request_body) record.bytes_received = request_body->received();
@@ -458,6 +459,7 @@ bool Exchange::nextRequest() {
   uploads.cancel();
   lease = {};
   permit = {};
+  probe = {};
   endpoint = {};
   request = {};
   std::string surplus;

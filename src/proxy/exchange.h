@@ -113,7 +113,8 @@ class Exchange {
   Deadline try_deadline = Deadline::never();  // of this attempt, up to the head of its answer
   bool is_grpc = false;
   bool is_copy = false;         // a copy: nobody waits for it, and it is sent once
-  Duration rate_limit_wait{0};  // of a request that came too soon
+  Duration rate_limit_wait{0};  // until it may come again, of a request that is refused
+  std::string held_back;        // why, in a sentence, where the service's limits refuse it
   std::string set_cookie;       // to send with the answer; empty: none
   OverloadResource overload_resource = OverloadResource::kMemory;
   OverloadUse overload_use;  // when it was refused; limit 0: it wasn't
@@ -124,6 +125,7 @@ class Exchange {
   Failure upload_failure;
   Ref<upstream::EndpointState> endpoint;  // of the last attempt: the record's text lives there
   upstream::Permits::Permit permit;       // of the service's limits.requests
+  upstream::BreakerProbe probe;           // where it tries a service whose circuit breaker is half-open
   upstream::Lease lease;
   upstream::H2Connection* shared_connection = nullptr;  // whose stream was leased last; its pool says if it is there
   std::optional<http::MessageWriter> upload_writer;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <iterator>
 #include <string>
 #include <utility>
@@ -47,9 +48,14 @@ std::string jsonText(std::string_view text) {
   return out;
 }
 
-std::string sentenceFor(const Exchange& exchange, const ReasonRow& row) {
-  std::string words = overloadWords(exchange);
-  return words.empty() ? std::string(row.sentence) : words;
+// With what held it back, where something did.
+std::string sentenceOf(const Exchange& exchange, const ReasonRow& row) {
+  if (std::string overload = overloadWords(exchange); !overload.empty()) return overload;
+  std::string sentence(row.sentence);
+  const bool is_held_back = row.reason == Reason::kRequestsFull || row.reason == Reason::kPendingTimeout ||
+                            row.reason == Reason::kBreakerOpen || row.reason == Reason::kAdmissionRefused;
+  if (is_held_back && !exchange.held_back.empty()) sentence += ": " + exchange.held_back;
+  return sentence;
 }
 
 std::string bodyOf(const Exchange& exchange, const ReasonRow& row, BodyKind kind) {
@@ -57,12 +63,12 @@ std::string bodyOf(const Exchange& exchange, const ReasonRow& row, BodyKind kind
   if (kind == BodyKind::kGrpc) return {};
   if (kind == BodyKind::kText) {
     return fmt::format("{} {}\nremora: {} ({})\nrequest id: {}\n", row.status, http::phraseOf(row.status),
-                       sentenceFor(exchange, row), row.token, id);
+                       sentenceOf(exchange, row), row.token, id);
   }
   return fmt::format(
       "{{\"type\":\"about:blank\",\"title\":\"{}\",\"status\":{},\"detail\":\"{}\",\"reason\":\"{}\","
       "\"request_id\":\"{}\"}}\n",
-      http::phraseOf(row.status), row.status, jsonText(sentenceFor(exchange, row)), row.token, jsonText(id));
+      http::phraseOf(row.status), row.status, jsonText(sentenceOf(exchange, row)), row.token, jsonText(id));
 }
 
 struct Reply {
@@ -92,13 +98,17 @@ Reply describeFailure(const Exchange& exchange, const ReasonRow& row) {
       reply.add("Content-Type", "application/grpc");
       reply.add("grpc-status", std::to_string(row.grpc));
       reply.add("grpc-message",
-                http::grpc::encodeMessage(fmt::format("{} ({})", sentenceFor(exchange, row), row.token)));
+                http::grpc::encodeMessage(fmt::format("{} ({})", sentenceOf(exchange, row), row.token)));
       break;
   }
   if (row.reason == Reason::kRateLimited) {
     for (auto& [name, value] : rateLimitFields(exchange)) reply.add(name, std::move(value));
   }
   if (row.reason == Reason::kOverloaded) reply.add("Retry-After", "1");
+  if (row.reason == Reason::kBreakerOpen) {
+    const auto wait = std::chrono::ceil<std::chrono::seconds>(exchange.rate_limit_wait);
+    reply.add("Retry-After", std::to_string(wait.count()));
+  }
   if (row.status == 405) reply.add("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
   if (!exchange.record.request_id.empty()) reply.add("X-Request-Id", std::string(exchange.record.request_id));
   return reply;
