@@ -72,7 +72,10 @@ Exchange::~Exchange() {
 void Exchange::attach(Downstream& from) {
   downstream = &from;
   snapshot = core.snapshot();
-  const model::Listener& source = *(*snapshot)->listeners[from.connection().listener().plan].source;
+  const model::Listener& source =
+      *(*snapshot)
+           ->listeners[std::min<size_t>(from.connection().listener().plan, (*snapshot)->listeners.size() - 1)]
+           .source;
   limits_ = source.limits;
   timeouts_ = source.timeouts;
   const http::HeadLimits head{static_cast<size_t>(limits_.head.count), limits_.header_count,
@@ -269,7 +272,8 @@ void Exchange::describeClient() {
 std::string_view Exchange::requestIdToSend() {
   constexpr size_t kLongest = 128;  // longer ones would only fill logs
   if (!listener->http.request_id) return record.request_id;
-  if (!listener->http.edge && !record.request_id.empty() && record.request_id.size() <= kLongest) {
+  const bool is_trusted = is_copy || (!listener->http.edge && record.request_id.size() <= kLongest);
+  if (is_trusted && !record.request_id.empty()) {
     return record.request_id;
   }
   request_id_ = core.ids().newRequestId();

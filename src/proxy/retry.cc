@@ -186,6 +186,7 @@ class Attempts {
   std::optional<uint64_t> hash_;
   const model::Subset* subset_ = nullptr;  // of the route's destination, if it asks for labels
   uint32_t retries_ = 0;                   // by the route's retry
+  Instant tried_at_;                       // the beginning of this attempt
   uint8_t refused_ = 0;                    // endpoints that couldn't be connected to
 };
 
@@ -204,7 +205,8 @@ void Attempts::begin() {
   freshness_ = firstFreshness();
   hash_ = hashOrMakeCookie(exchange_, cluster_->options());
   cluster_->noteRequest();
-  if (hedge()) cluster_->shared().hedges.deposit({.percent = hedge()->percent, .floor = hedge()->floor});
+  if (hedge() && !exchange_.is_copy)
+    cluster_->shared().hedges.deposit({.percent = hedge()->percent, .floor = hedge()->floor});
 }
 
 Result<void> Attempts::choose() {
@@ -231,6 +233,7 @@ void Attempts::noteSubset() {
 Freshness Attempts::beginAttempt() {
   upstream::EndpointState& endpoint = *exchange_.endpoint;
   ++record_.attempts;
+  tried_at_ = core_.now();
   record_.endpoint = endpoint.endpoint.text;
   record_.decide(Outcome::kEndpointChosen, {}, endpoint.index, core_.now());
   exchange_.sent_at = core_.now();  // it isn't yet
@@ -245,8 +248,8 @@ void Attempts::learn(const Tried& tried) {
     record_.decide(Outcome::kAttemptFailed, {}, static_cast<uint16_t>(tried.outcome.error().reason), core_.now());
   }
   const std::optional<upstream::Verdict> verdict = verdictOf(exchange_, tried);
-  if (tried.outcome && hedge()) {
-    exchange_.snapshot->p95(*exchange_.listener, exchange_.plan.choice.route->index).note(record_.upstream);
+  if (tried.outcome && hedge() && !exchange_.is_copy) {
+    exchange_.snapshot->p95(*exchange_.listener, exchange_.plan.choice.route->index).note(core_.now() - tried_at_);
   }
   if (!verdict) return;
   if (!isCallersDoing(exchange_, tried)) {
