@@ -126,6 +126,13 @@ std::vector<std::string> policiesOf(const model::Cluster& cluster) {
         limitText(cluster.outlier->eject), cluster.outlier->consecutive_5xx,
         cluster.outlier->consecutive_local_failures, cluster.outlier->ejected_most_percent));
   }
+  if (cluster.outlier && cluster.outlier->compares()) {
+    add(fmt::format("outlier: every {} endpoints are compared{}{}", limitText(cluster.outlier->interval),
+                    cluster.outlier->success_rate ? "; out is who succeeds far less often than the others" : "",
+                    cluster.outlier->latency_factor
+                        ? fmt::format("; out is who takes {} times the median", cluster.outlier->latency_factor)
+                        : ""));
+  }
   if (cluster.health_check) {
     add(fmt::format("health_check: every {}; an endpoint that fails {} in a row gets nothing until it passes {}",
                     limitText(cluster.health_check->interval), cluster.health_check->unhealthy_threshold,

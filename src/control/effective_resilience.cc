@@ -55,6 +55,14 @@ void writeResilience(YamlWriter& out, const model::Cluster& cluster) {
     out.entry("eject", durationText(cluster.outlier->eject));
     out.entry("eject_most", durationText(cluster.outlier->eject_most));
     out.number("ejected_most", cluster.outlier->ejected_most_percent);
+    out.flag("success_rate", cluster.outlier->success_rate);
+    out.number("latency_factor", cluster.outlier->latency_factor);
+    if (cluster.outlier->compares()) {
+      out.number("success_rate_stdev_factor", cluster.outlier->stdev_factor);
+      out.entry("interval", durationText(cluster.outlier->interval));
+      out.number("request_volume", cluster.outlier->volume);
+      out.number("minimum_hosts", cluster.outlier->hosts);
+    }
     out.close();
   } else {
     out.entry("outlier", "false");

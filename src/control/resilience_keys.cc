@@ -27,6 +27,12 @@ constexpr KeySpec kOutlierKeys[] = {
     {"eject", kTime, "30s", "left out for so long, the second time twice that, and so on"},
     {"eject_most", kTime, "5m", "and at most for so long"},
     {"ejected_most", kPercent, "50", "of the endpoints, in percent; never the last one"},
+    {"success_rate", kBool, "false", "compares endpoints: out is whose share of good answers is far below the mean"},
+    {"success_rate_stdev_factor", kUpToAMillion, "1900", "that far: so many thousandths of the standard deviation"},
+    {"latency_factor", kUpToAMillion, "0", "out is whose good answers take so many times the median of all; 0: none"},
+    {"interval", kTime, "10s", "between two comparisons"},
+    {"request_volume", kUpToAMillion, "100", "of an endpoint within it; with fewer it isn't compared"},
+    {"minimum_hosts", kUpToAMillion, "5", "that can be compared; with fewer none are"},
 };
 
 constexpr KeySpec kRetryBudgetKeys[] = {

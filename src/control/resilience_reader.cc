@@ -102,6 +102,18 @@ void readOutlier(ConfigReader& reader, const Place& place, std::span<const Form>
   fields.read("eject", outlier.eject);
   fields.read("eject_most", outlier.eject_most);
   fields.read("ejected_most", outlier.ejected_most_percent);
+  fields.read("success_rate", outlier.success_rate);
+  fields.read("success_rate_stdev_factor", outlier.stdev_factor);
+  fields.read("latency_factor", outlier.latency_factor);
+  fields.read("interval", outlier.interval);
+  fields.read("request_volume", outlier.volume);
+  fields.read("minimum_hosts", outlier.hosts);
+  for (const std::string_view key : {"interval", "request_volume", "minimum_hosts", "success_rate_stdev_factor"}) {
+    const auto at = fields.find(key);
+    if (!at || outlier.compares()) continue;
+    reader.error(*at, quoted(key) + " has no effect: endpoints aren't compared",
+                 "'success_rate: true' or a 'latency_factor'");
+  }
   if (outlier.eject > outlier.eject_most) {
     reader.error(place, "'eject' is longer than 'eject_most'", "an eject_most of at least eject");
   }

@@ -38,7 +38,15 @@ struct Outlier {
   Milliseconds eject{30'000};               // the first time; the second twice that, and so on
   Milliseconds eject_most{300'000};
   uint32_t ejected_most_percent = 50;
+  // Endpoints compared with each other, every interval; of each at least so many requests, and of those so many.
+  bool success_rate = false;     // whose share of good answers is below the mean by stdev_factor deviations
+  uint32_t stdev_factor = 1900;  // in thousandths
+  uint32_t latency_factor = 0;   // whose mean time is so many times the median of all; 0: not compared
+  Milliseconds interval{10'000};
+  uint32_t volume = 100;
+  uint32_t hosts = 5;
 
+  bool compares() const { return success_rate || latency_factor > 0; }
   bool operator==(const Outlier&) const = default;
 };
 

@@ -182,6 +182,10 @@ ClusterShared::Change ClusterState::note(EndpointState& endpoint, Verdict verdic
   if (options_.balance == model::Balance::kPeakEwma)
     endpoint.latency.note(took, verdict != Verdict::kGood, loop_.now());
   if (!options_.outlier) return ClusterShared::Change::kNone;
+  if (options_.outlier->compares()) {
+    metrics_.ejections.add(shared_->compare(*endpoint.endpoint.health, verdict, took, *options_.outlier, loop_.now(),
+                                            unitOf(random.next()), health_));
+  }
   return shared_->note(*endpoint.endpoint.health, verdict, *options_.outlier, loop_.now(), unitOf(random.next()),
                        health_);
 }

@@ -44,6 +44,10 @@ struct EndpointHealth {
   std::atomic<uint32_t> server_errors{0};
   std::atomic<uint32_t> gateway_errors{0};
   std::atomic<uint32_t> local_failures{0};
+  // In this interval, where endpoints are compared with each other.
+  std::atomic<uint32_t> answers{0};
+  std::atomic<uint32_t> good_answers{0};
+  std::atomic<uint64_t> good_nanos{0};  // that these took
 
   std::atomic<Checked> checked{Checked::kNot};  // written by its HealthChecker only
 
@@ -85,6 +89,10 @@ class ClusterShared {
   // than the share that is allowed is out, and never the last.
   Change note(EndpointHealth& endpoint, Verdict verdict, const model::Outlier& options, Instant now, double chance,
               std::span<EndpointHealth* const> all);
+  // Counts it for the comparison of all with each other; whoever finds the interval over compares. Returns how many
+  // were ejected.
+  uint32_t compare(EndpointHealth& endpoint, Verdict verdict, Duration took, const model::Outlier& options, Instant now,
+                   double chance, std::span<EndpointHealth* const> all);
   // One request may go to an ejected endpoint whose time is over: true for who is to do it.
   static bool mayProbe(EndpointHealth& endpoint, Instant now);
 
@@ -119,6 +127,7 @@ class ClusterShared {
 
   std::mutex standing_;
   std::atomic<uint64_t> version_{1};
+  std::atomic<int64_t> compare_at_{0};
   std::atomic<bool> is_used_{false};
 };
 
