@@ -370,21 +370,21 @@ const ObjectSpec kAdminSpec{"admin", "The admin pages. An address alone is enoug
 
 std::span<const ObjectSpec* const> allObjects() {
   static constexpr const ObjectSpec* kAll[] = {
-      &kFileSpec,          &kInboundSpec,      &kOutboundSpec,
-      &kTlsServerSpec,     &kCertificateSpec,  &kPeerNamesSpec,
-      &kHttp2Spec,         &kTcpSpec,          &kTcpMatchSpec,
-      &kRouteSpec,         &kMatchSpec,        &kPathMatchSpec,
-      &kValueMatchSpec,    &kSplitSpec,        &kRedirectSpec,
-      &kAnswerSpec,        &kRewriteSpec,      &kHeaderChangesSpec,
-      &kServiceSpec,       &kEndpointSpec,     &kServiceTimeoutsSpec,
-      &kServiceLimitsSpec, &kHashKeySpec,      &kStickySpec,
-      &kFaultSpec,         &kMirrorSpec,       &kHedgeSpec,
-      &kHealthCheckSpec,   &kOutlierSpec,      &kRetryBudgetSpec,
-      &kRetrySpec,         &kRateLimitSpec,    &kTlsClientSpec,
-      &kLimitsSpec,        &kLimitServiceSpec, &kDestinationSpec,
-      &kEndpointsFileSpec, &kTimeoutsSpec,     &kDrainSpec,
-      &kTelemetrySpec,     &kAccessLogSpec,    &kLogSpec,
-      &kAdminSpec,
+      &kFileSpec,          &kInboundSpec,       &kOutboundSpec,
+      &kTlsServerSpec,     &kCertificateSpec,   &kPeerNamesSpec,
+      &kHttp2Spec,         &kTcpSpec,           &kTcpMatchSpec,
+      &kRouteSpec,         &kMatchSpec,         &kPathMatchSpec,
+      &kValueMatchSpec,    &kSplitSpec,         &kRedirectSpec,
+      &kAnswerSpec,        &kRewriteSpec,       &kHeaderChangesSpec,
+      &kServiceSpec,       &kEndpointSpec,      &kServiceTimeoutsSpec,
+      &kServiceLimitsSpec, &kHashKeySpec,       &kStickySpec,
+      &kFaultSpec,         &kMirrorSpec,        &kHedgeSpec,
+      &kHealthCheckSpec,   &kOutlierSpec,       &kRetryBudgetSpec,
+      &kRetrySpec,         &kRateLimitSpec,     &kDescriptorEntrySpec,
+      &kTlsClientSpec,     &kLimitsSpec,        &kLimitServiceSpec,
+      &kDestinationSpec,   &kEndpointsFileSpec, &kTimeoutsSpec,
+      &kDrainSpec,         &kTelemetrySpec,     &kAccessLogSpec,
+      &kLogSpec,           &kAdminSpec,
   };
   return kAll;
 }

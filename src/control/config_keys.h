@@ -97,6 +97,7 @@ extern const ObjectSpec kHealthCheckSpec;
 extern const ObjectSpec kRetryBudgetSpec;
 extern const ObjectSpec kRetrySpec;
 extern const ObjectSpec kRateLimitSpec;
+extern const ObjectSpec kDescriptorEntrySpec;
 extern const ObjectSpec kLimitServiceSpec;
 extern const ObjectSpec kTlsClientSpec;
 extern const ObjectSpec kLimitsSpec;
