@@ -106,11 +106,33 @@ std::string endpointTable(const ServiceRow& row) {
   return table.print("  ");
 }
 
+// "12 of 40 requests (adaptive limit, min rtt 9.8ms), 3 wait"; a line for each that is configured.
+std::string printHolding(const HoldingFacts& facts) {
+  std::string text;
+  if (facts.limit) {
+    text += fmt::format("  requests: {} of {}", facts.active, facts.limit);
+    if (facts.is_adaptive) {
+      text += fmt::format(" (adaptive limit, min rtt {})",
+                          facts.min_rtt.count() ? measuredText(facts.min_rtt) : "not measured yet");
+    }
+    text += fmt::format(", {} wait\n", facts.waiting);
+  }
+  if (!facts.breaker.empty()) {
+    text += fmt::format("  circuit breaker: {}", facts.breaker);
+    if (facts.breaker != "closed") text += fmt::format(", {} % failed", facts.error_percent);
+    if (facts.open_left.count()) text += fmt::format(", tried again in {}", measuredText(facts.open_left));
+    text += "\n";
+  }
+  if (facts.has_admission) text += fmt::format("  admission control: refuses {} %\n", facts.refused_percent);
+  return text;
+}
+
 std::string printText(const std::vector<ServiceRow>& rows, const std::string& silent) {
   std::string text = silent.empty() ? "" : silent + "\n\n";
   for (const ServiceRow& row : rows) {
     text += fmt::format("{}: {}, {} ({})\n", row.cluster->name, nameOf(row.cluster->balance), stateOf(row.facts),
                         describe(row.cluster->origin));
+    text += printHolding(row.facts.holding);
     if (!row.facts.endpoints.empty()) text += endpointTable(row) + failureLines(row);
     for (const std::string& line : linesOf(row.dns)) text += "  " + line + "\n";
     text += "\n";
@@ -143,6 +165,24 @@ Json jsonOf(const ServiceRow& row, const EndpointFacts& facts) {
           {"learned_idle_ms", facts.learned_idle.count() / 1'000'000}};
 }
 
+Json jsonOf(const HoldingFacts& facts) {
+  Json json = Json::object();
+  if (facts.limit) {
+    json["limit"] = facts.limit;
+    json["adaptive"] = facts.is_adaptive;
+    json["active"] = facts.active;
+    json["waiting"] = facts.waiting;
+    if (facts.is_adaptive) json["min_rtt_us"] = facts.min_rtt.count() / 1000;
+  }
+  if (!facts.breaker.empty()) {
+    json["circuit_breaker"] = {{"state", facts.breaker},
+                               {"error_percent", facts.error_percent},
+                               {"tried_again_in_ms", facts.open_left.count() / 1'000'000}};
+  }
+  if (facts.has_admission) json["admission_refused_percent"] = facts.refused_percent;
+  return json;
+}
+
 Json jsonOf(const ServiceRow& row) {
   Json endpoints = Json::array();
   for (const EndpointFacts& each : row.facts.endpoints) endpoints.push_back(jsonOf(row, each));
@@ -152,6 +192,7 @@ Json jsonOf(const ServiceRow& row) {
           {"version", row.facts.version},
           {"dns_failed", row.facts.has_dns_failed},
           {"dns", linesOf(row.dns)},
+          {"held_back", jsonOf(row.facts.holding)},
           {"endpoints", std::move(endpoints)}};
 }
 

@@ -21,6 +21,24 @@ EndpointFacts factsOf(const upstream::EndpointState& state) {
           .learned_idle = state.pool.learnedIdle()};
 }
 
+HoldingFacts holdingOf(const upstream::ClusterState& state, Instant now) {
+  const model::Cluster& options = state.options();
+  const upstream::ClusterShared& shared = state.shared();
+  HoldingFacts facts{.limit = shared.requests->most(),
+                     .is_adaptive = shared.isAdaptive(options),
+                     .active = shared.requests->active(),
+                     .waiting = shared.requests->waiting(),
+                     .has_admission = options.admission.has_value()};
+  if (facts.is_adaptive) facts.min_rtt = shared.adaptive.minRtt();
+  if (options.breaker) {
+    facts.breaker = upstream::nameOf(shared.breaker->state());
+    facts.error_percent = shared.breaker->errorPercent();
+    facts.open_left = shared.breaker->timeLeft(now);
+  }
+  if (facts.has_admission) facts.refused_percent = static_cast<uint32_t>(shared.admission.share() * 100);
+  return facts;
+}
+
 void addEndpoint(const EndpointFacts& facts, std::vector<EndpointFacts>& sums) {
   // One address may come from two names.
   const auto known = std::ranges::find_if(
@@ -44,7 +62,10 @@ CoreFacts copyCoreFacts(proxy::Core& core) {
   if (!core.snapshot()) return facts;
   facts.generation = (*core.snapshot())->generation;
   for (const Ref<upstream::ClusterState>& state : core.snapshot()->clusters()) {
-    ClusterFacts cluster{.name = state->name(), .version = state->version(), .has_dns_failed = state->hasDnsFailed()};
+    ClusterFacts cluster{.name = state->name(),
+                         .version = state->version(),
+                         .has_dns_failed = state->hasDnsFailed(),
+                         .holding = holdingOf(*state, core.now())};
     for (const Ref<upstream::EndpointState>& endpoint : state->endpoints()) {
       cluster.endpoints.push_back(factsOf(*endpoint));
     }

@@ -27,10 +27,25 @@ struct EndpointFacts {
   Duration learned_idle{0};  // after which the application closes idle connections; 0: not known
 };
 
+// What holds requests to a service back, and whom it does now.
+struct HoldingFacts {
+  uint32_t limit = 0;  // of requests at once; 0: none
+  bool is_adaptive = false;
+  uint32_t active = 0;  // counted only where there is a limit
+  uint32_t waiting = 0;
+  Duration min_rtt{0};         // of the adaptive limit; 0: not measured yet
+  std::string_view breaker;    // its state; empty: none is configured
+  uint32_t error_percent = 0;  // that opened it
+  Duration open_left{0};
+  bool has_admission = false;
+  uint32_t refused_percent = 0;  // by admission control
+};
+
 struct ClusterFacts {
   std::string name;
   uint64_t version = 0;  // of its endpoint set; 0: none has arrived
   bool has_dns_failed = false;
+  HoldingFacts holding;
   std::vector<EndpointFacts> endpoints;
 };
 

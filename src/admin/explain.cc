@@ -8,6 +8,7 @@
 
 #include "admin/asked_url.h"
 #include "admin/listener_choice.h"
+#include "admin/policy_words.h"
 #include "admin/trail_text.h"
 #include "admin/upstream_view.h"
 #include "admin/words.h"
@@ -289,6 +290,7 @@ void Explainer::describeSettings() {
   add("listener timeouts.body_stall", source.timeouts.body_stall, usual.body_stall, source.origin);
   add("listener timeouts.write_stall", source.timeouts.write_stall, usual.write_stall, source.origin);
   add("listener timeouts.idle", source.timeouts.idle, usual.idle, source.origin);
+  out_.policies = policiesOf(route);
   if (!choice_.route->forward) return;
   for (const model::WeightedCluster& member : choice_.route->forward->clusters) {
     const uint32_t index = snapshot_.clusterOf(member);
@@ -298,6 +300,7 @@ void Explainer::describeSettings() {
     add("service " + cluster.name + " connect", cluster.pool.connect, defaults.connect, cluster.origin);
     add("service " + cluster.name + " idle", cluster.pool.idle, defaults.idle, cluster.origin);
     add("service " + cluster.name + " write_stall", cluster.pool.write_stall, defaults.write_stall, cluster.origin);
+    for (std::string& policy : policiesOf(cluster)) out_.policies.push_back(std::move(policy));
   }
 }
 

@@ -100,6 +100,7 @@ struct Explanation {
   std::vector<std::string> request_changes;  // as the route asks: "set x-a: b"
   std::vector<std::string> response_changes;
   std::vector<Setting> settings;       // timeouts
+  std::vector<std::string> policies;   // what holds requests back, and when they are sent again
   std::vector<std::string> decisions;  // as /recent would show them
   std::vector<std::string> notes;      // what the reader should know about this answer
 };

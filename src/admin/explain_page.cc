@@ -109,6 +109,9 @@ loop::Task<Page> Pages::explain(PageRequest request) {
   if (!snapshot) co_return sayingPage(request, 503, "no configuration serves yet");
   Explanation explanation = admin::explain(*snapshot, *question, liveOf(cores));
   if (const std::string silent = describeSilent(cores); !silent.empty()) explanation.notes.push_back(silent);
+  if (const std::string overload = process_.overload().sentence; !overload.empty()) {
+    explanation.notes.push_back("at the moment remora is overloaded: " + overload);
+  }
   const bool no_question = explanation.verdict == Explanation::Verdict::kNoQuestion;
   Page page{.status = static_cast<uint16_t>(no_question ? 400 : 200)};
   if (formatOf(request) == Format::kText) {

@@ -165,6 +165,8 @@ std::string printExplanationText(const Explanation& from) {
   for (const std::string& part : parts) text += part.empty() ? "" : "\n" + part;
   text += from.response_changes.empty() ? "" : "\n";
   addList(text, "the route changes the response's headers", from.response_changes);
+  text += from.policies.empty() ? "" : "\n";
+  addList(text, "what holds requests back, and when they are sent again", from.policies);
   text += "\n";
   addList(text, "decisions, as /recent would show them", from.decisions);
   return text;
@@ -196,6 +198,7 @@ std::string printExplanationJson(const Explanation& from) {
                {"request_header_changes", from.request_changes},
                {"response_header_changes", from.response_changes},
                {"timeouts", settingsJson(from)},
+               {"policies", from.policies},
                {"decisions", from.decisions},
                {"notes", from.notes}});
   return printJson(json);

@@ -1,5 +1,7 @@
 #include "admin/explain.h"
 
+#include "admin/policy_words.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -54,6 +56,53 @@ TEST_F(ExplainTest, NamesNearMissesWithTheirPlace) {
   EXPECT_EQ(found.considered[0].sentence, "header x-canary is 'false', expected 'true'");
   EXPECT_EQ(found.considered[0].where, "outbound[0].routes[1].match.headers.x-canary in shop.yaml line 12");
   EXPECT_EQ(found.considered[1].kind, Explanation::Considered::Kind::kMatched);
+}
+
+TEST(PolicyWords, SayWhatHoldsBackAndWhatIsSentAgain) {
+  model::Route route;
+  EXPECT_TRUE(policiesOf(route).empty());
+  route.rate_limit = {
+      .requests = 5, .per = Milliseconds(1000), .burst = 10, .key = {{model::HashKey::Kind::kSource, ""}}};
+  route.retry = {.on = model::Retry::kReset, .statuses = {503}, .try_timeout = Milliseconds(250)};
+  route.hedge.emplace();
+  route.fault = {.delay = Milliseconds(100), .delay_percent = 5, .abort = 418};
+  route.mirrors = {{{"shadow", 1, {}}, 20}};
+  EXPECT_THAT(
+      policiesOf(route),
+      ElementsAre(
+          "rate_limit: 5 requests in 1s, 10 at once, for each value of the client's address by itself, counted by "
+          "this process; more get 429",
+          "fault: 5 % of the requests wait 100ms on purpose", "fault: all requests are answered with 418 on purpose",
+          "mirror: a copy of 20 % of the requests goes to service shadow",
+          "hedge: a second attempt when the first has no answer after the route's own p95, for 10 % of the "
+          "requests at most",
+          "retry: at most 2 more attempts, after reset, 503, each within 250ms, after a wait of up to 250ms; what "
+          "may have been executed only with an idempotent method or Idempotency-Key"));
+  model::Cluster cluster;
+  cluster.name = "app";
+  cluster.limits.requests = 50;
+  cluster.outlier.emplace();
+  EXPECT_THAT(
+      policiesOf(cluster),
+      ElementsAre(HasSubstr("service app: limits.requests: 50 run at once in this process; 1024 more wait, each "
+                            "up to 1s, the others get 503"),
+                  HasSubstr("outlier: an endpoint is left out for 30s after 5 answers of 5xx"),
+                  HasSubstr("retry_budget: 20 % of its requests and 10 a second")));
+}
+
+TEST(PolicyWords, SayWhatAGrpcServiceCountsBy) {
+  model::Route route;
+  model::SharedLimit& limit = route.shared_limit.emplace();
+  limit.service = "shared";
+  limit.rate.shadow = true;
+  model::HashKey user;
+  user.kind = model::HashKey::Kind::kHeader;
+  user.name = "x-user";
+  limit.descriptor = {{"generic_key", "orders", {}}, {"user", "", user}};
+  EXPECT_THAT(policiesOf(route),
+              ElementsAre("rate_limit: rate_limit_service shared knows how many, by generic_key = 'orders', user = "
+                          "header x-user; a request that lacks one of them isn't limited; more are only told of "
+                          "(shadow)"));
 }
 
 TEST_F(ExplainTest, SaysWhereEachTimeoutComesFrom) {

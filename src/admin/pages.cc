@@ -36,7 +36,7 @@ std::string_view nameOf(Phase phase) {
   return "unknown";
 }
 
-std::string readySentence(Phase phase, const std::string& last_error) {
+std::string readySentence(Phase phase, const std::string& last_error, const std::string& overload) {
   switch (phase) {
     case Phase::kStarting:
       return "not ready: starting; nothing is accepted yet";
@@ -45,7 +45,10 @@ std::string readySentence(Phase phase, const std::string& last_error) {
     case Phase::kServing:
       break;
   }
-  return last_error.empty() ? "ready" : "ready; the last reload failed: " + last_error;
+  std::string sentence = "ready";
+  if (!overload.empty()) sentence += "; overloaded: " + overload;
+  if (!last_error.empty()) sentence += "; the last reload failed: " + last_error;
+  return sentence;
 }
 
 }  // namespace
@@ -111,15 +114,17 @@ loop::Task<Page> Pages::live(PageRequest request) {
 loop::Task<Page> Pages::ready(PageRequest request) {
   const Phase phase = process_.phase();
   const ReloadFacts reloads = process_.reloads();
+  const std::string overload = process_.overload().sentence;
   const bool is_ready = phase == Phase::kServing;
   Page page{.status = static_cast<uint16_t>(is_ready ? 200 : 503)};
   if (formatOf(request) == Format::kJson) {
     page.content_type = kJsonContent;
     page.body = printJson({{"ready", is_ready},
                            {"phase", nameOf(phase)},
+                           {"overload", overload.empty() ? Json() : Json(overload)},
                            {"last_reload_error", reloads.last_error.empty() ? Json() : Json(reloads.last_error)}});
   } else {
-    page.body = readySentence(phase, reloads.last_error) + "\n";
+    page.body = readySentence(phase, reloads.last_error, overload) + "\n";
   }
   co_return page;
 }

@@ -70,6 +70,10 @@ TEST_F(PagesTest, IsReadyOnlyWhileServing) {
   const Page after_failure = get("/ready");
   EXPECT_EQ(after_failure.status, 200);
   EXPECT_EQ(after_failure.body, "ready; the last reload failed: shop.yaml:3: unknown key\n");
+  process_.reloads_now.last_error.clear();
+  process_.overload_now = "memory 59 of 64 MiB: new requests are refused with 503";
+  EXPECT_EQ(get("/ready").body, "ready; overloaded: memory 59 of 64 MiB: new requests are refused with 503\n");
+  EXPECT_THAT(get("/explain", {{"url", "http://orders/v2"}}).body, HasSubstr("overloaded: memory 59 of 64 MiB"));
   process_.phase_now = Phase::kStarting;
   EXPECT_EQ(get("/ready").status, 503);
   process_.phase_now = Phase::kDraining;

@@ -44,6 +44,7 @@ class Process {
   virtual observe::Log& log() = 0;
   // Facts for /metrics that no core knows.
   virtual observe::ProcessFacts facts() const = 0;
+  virtual observe::OverloadFacts overload() const { return {}; }
   // Lines of text on the DNS names of a cluster; empty when it has none.
   virtual std::string resolverFacts(const std::string& cluster) const = 0;
   // What active checks know of a cluster; nothing when it has none.

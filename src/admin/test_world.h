@@ -118,6 +118,7 @@ class FakeProcess final : public Process {
   std::string effectiveConfig() const override { return "inbound: []\n"; }
   observe::Log& log() override { return log_; }
   observe::ProcessFacts facts() const override { return {.version = "test", .snapshot_generation = 7}; }
+  observe::OverloadFacts overload() const override { return {.sentence = overload_now}; }
   std::string resolverFacts(const std::string& cluster) const override {
     return cluster == "orders" ? "orders.internal: 2 addresses\n" : "";
   }
@@ -134,6 +135,7 @@ class FakeProcess final : public Process {
   Phase phase_now = Phase::kServing;
   ReloadFacts reloads_now;
   upstream::HealthFacts health_now;  // of its service
+  std::string overload_now;
   int drains = 0;
 
  private:

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cstring>
 
 #include "admin/words.h"
 #include "observe/limit_answer.h"
+#include "upstream/circuit_breaker.h"
 
 namespace remora::admin {
 namespace {
@@ -26,6 +28,15 @@ std::string counted(uint16_t number, std::string_view thing) {
 std::string endpointWords(const TrailEntry& entry, const TrailNames& names, bool is_last) {
   return is_last && !names.endpoint.empty() ? shown(names.endpoint)
                                             : fmt::format("endpoint {} of the set", entry.argument);
+}
+
+std::string overloadWords(uint16_t argument) {
+  static constexpr std::array<std::string_view, 3> kWords = {
+      "of the memory that remora may use is in use or promised to requests that run",
+      "of the descriptors that remora may open are open", "of overload.loop_delay is how late the event loop is"};
+  const size_t resource = argument >> 8;
+  return fmt::format("{} % {}: remora itself is too full, so the request is refused before anything else is done",
+                     argument & 0xff, resource < kWords.size() ? kWords[resource] : "of something");
 }
 
 std::string limitWords(const observe::LimitAnswer& answer) {
@@ -57,6 +68,34 @@ std::string limitWords(const observe::LimitAnswer& answer) {
   return fmt::format("the service that counts {} ({:.1f} ms); {}", words, took,
                      answer.is_closed ? "refused, since its on_failure is closed"
                                       : "let through, since its on_failure is open or this is a shadow");
+}
+
+// Of what holds requests back.
+std::string heldBackWords(const TrailEntry& entry) {
+  switch (entry.outcome) {
+    case Outcome::kLimited:
+      return fmt::format("as many requests run as the service's limits.requests allows: {}", entry.argument);
+    case Outcome::kAdaptiveLimited:
+      return fmt::format("as many requests run as the adaptive limit {} allows, which follows how long they take",
+                         entry.argument);
+    case Outcome::kDisplaced:
+      return "the queue is full of requests that came before or have a higher priority";
+    case Outcome::kBreakerRefused:
+      return fmt::format("the service's circuit breaker isn't closed: {} % of its requests failed", entry.argument);
+    case Outcome::kBreakerChanged:
+      return fmt::format("the service's circuit breaker is {} now",
+                         upstream::nameOf(static_cast<upstream::CircuitBreaker::State>(entry.argument)));
+    case Outcome::kAdmissionRefused:
+      return fmt::format("so many requests to the service fail that {} % of them are refused, this one among them",
+                         entry.argument);
+    case Outcome::kPending:
+      return fmt::format("for {} ms until one of the requests to the service ended", entry.argument);
+    case Outcome::kRateLimited:
+      return entry.argument ? "more than the rate_limit allows; only told of, since it is a shadow"
+                            : "more than the rate_limit allows";
+    default:
+      return {};
+  }
 }
 
 std::string wordsOf(const TrailEntry& entry, const TrailNames& names) {
@@ -104,11 +143,17 @@ std::string wordsOf(const TrailEntry& entry, const TrailNames& names) {
       return fmt::format("endpoint {} of the set: it failed too often in a row", entry.argument);
     case Outcome::kReturned:
       return fmt::format("endpoint {} of the set: it answers well again", entry.argument);
+    case Outcome::kLimited:
+    case Outcome::kAdaptiveLimited:
+    case Outcome::kDisplaced:
+    case Outcome::kBreakerRefused:
+    case Outcome::kBreakerChanged:
+    case Outcome::kAdmissionRefused:
     case Outcome::kPending:
-      return fmt::format("for {} ms until one of the service's limits.requests ended", entry.argument);
     case Outcome::kRateLimited:
-      return entry.argument ? "more than the rate_limit allows; only told of, since it is a shadow"
-                            : "more than the rate_limit allows";
+      return heldBackWords(entry);
+    case Outcome::kOverloaded:
+      return overloadWords(entry.argument);
     case Outcome::kFaultDelayed:
       return fmt::format("for {} ms on purpose: the route's fault.delay", entry.argument);
     case Outcome::kFaultAborted:
@@ -176,6 +221,14 @@ std::string describeDetail(Reason reason, int32_t detail) {
     case Reason::kNoDescriptors:
     case Reason::kInternal:
       return fmt::format("errno {}: {}", detail, std::strerror(detail));
+    case Reason::kOverloaded:
+      return fmt::format("{} % is in use", detail);
+    case Reason::kBreakerOpen:
+    case Reason::kAdmissionRefused:
+      return fmt::format("{} % failed", detail);
+    case Reason::kRequestsFull:
+    case Reason::kPendingTimeout:
+      return fmt::format("limit {}", detail);
     default:
       return fmt::format("detail {}", detail);
   }

@@ -73,6 +73,8 @@ enum class Reason : uint8_t {
   kNoDescriptors,
   kRequestsFull,
   kPendingTimeout,
+  kBreakerOpen,
+  kAdmissionRefused,
   kDraining,
   kInternal,
   kCount,

@@ -18,10 +18,10 @@ observe::IdSource::Seed freshSeed() {
 
 }  // namespace
 
-CoreThread::CoreThread(uint32_t index, loop::Clock& clock, loop::Sys& sys)
+CoreThread::CoreThread(uint32_t index, loop::Clock& clock, loop::Sys& sys, proxy::Overload& overload)
     : loop_(clock, std::make_unique<loop::EpollPoller>(sys)), connector_(loop_, sys) {
   loop_.gatherSends(sys);
-  core_ = std::make_unique<proxy::Core>(proxy::Core::Parts{index, loop_, connector_, metrics_, freshSeed()});
+  core_ = std::make_unique<proxy::Core>(proxy::Core::Parts{index, loop_, connector_, metrics_, freshSeed(), &overload});
 }
 
 CoreThread::~CoreThread() {

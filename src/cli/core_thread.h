@@ -14,7 +14,7 @@ namespace remora::cli {
 
 class CoreThread {
  public:
-  CoreThread(uint32_t index, loop::Clock& clock, loop::Sys& sys);
+  CoreThread(uint32_t index, loop::Clock& clock, loop::Sys& sys, proxy::Overload& overload);
   ~CoreThread();
   void start();
   // Ends the loop after its current turn and waits for the thread.

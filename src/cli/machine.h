@@ -13,6 +13,9 @@ uint32_t coresToUse(uint32_t configured);
 // Raises the soft descriptor limit to the hard one; returns what it is then.
 uint64_t raiseDescriptorLimit();
 
+// Descriptors that are open.
+uint64_t countDescriptors();
+
 // Fills in the process's CPU, memory and descriptors.
 void readUsage(observe::ProcessFacts& facts);
 

@@ -85,6 +85,7 @@ int Process::run(model::Config config, std::string file) {
   followClusters(*prepared.snapshot);
   settleEndpoints();
   publish(std::move(prepared));
+  overload_->start(threads_);
   phase_ = admin::Phase::kServing;
   log_.info("remora", "remora {} serves with {} core(s) and {} descriptors, generation {}", REMORA_VERSION,
             threads_.size(), descriptors, generation_);
@@ -100,10 +101,12 @@ int Process::run(model::Config config, std::string file) {
 }
 
 bool Process::startCores(uint32_t count) {
+  overload_ = std::make_unique<OverloadWatch>(loop_, log_, count);
   std::vector<proxy::Listeners::Target> targets;
   for (uint32_t i = 0; i < count; ++i) {
-    threads_.push_back(std::make_unique<CoreThread>(i, clock_, sys_));
+    threads_.push_back(std::make_unique<CoreThread>(i, clock_, sys_, overload_->overload()));
     CoreThread& thread = *threads_.back();
+    thread.core().logTo(log_);
     handles_.push_back({&thread.core(), &thread.loop(), &thread.metrics()});
     targets.push_back({&thread.core(), &thread.loop()});
   }
@@ -193,6 +196,7 @@ void Process::publish(Prepared prepared) {
   generation_ = prepared.snapshot->generation;
   reloads_.adopted_wall_nanos = clock_.wallNanos();
   snapshot_ = prepared.snapshot;
+  overload_->overload().configure(snapshot_->config.overload);
   certificates_.follow(certificatesOf(*snapshot_));
   sockets_ = prepared.sockets;
   const std::shared_ptr<net::LogSink> old_sink = std::exchange(sink_, prepared.sink);
@@ -381,8 +385,13 @@ observe::ProcessFacts Process::facts() const {
   for (const control::EndpointFileFacts& file : endpoint_files_.facts()) {
     facts.endpoint_files.push_back({file.file, file.last_error.empty(), file.failures});
   }
+  facts.overload = overload();
   readUsage(facts);
   return facts;
+}
+
+observe::OverloadFacts Process::overload() const {
+  return overload_ ? overload_->facts() : observe::OverloadFacts{};
 }
 
 std::string Process::resolverFacts(const std::string& cluster) const {

@@ -13,6 +13,7 @@
 #include "admin/server.h"
 #include "cli/certificate_watch.h"
 #include "cli/core_thread.h"
+#include "cli/overload_watch.h"
 #include "cli/signals.h"
 #include "control/endpoint_files.h"
 #include "control/yaml_config.h"
@@ -47,6 +48,7 @@ class Process final : public admin::Process, loop::TaskOwner, loop::Runnable {
   std::string effectiveConfig() const override;
   observe::Log& log() override { return log_; }
   observe::ProcessFacts facts() const override;
+  observe::OverloadFacts overload() const override;
   std::string resolverFacts(const std::string& cluster) const override;
   std::optional<upstream::HealthFacts> healthFacts(const std::string& cluster) const override;
   void drain() override;
@@ -96,6 +98,7 @@ class Process final : public admin::Process, loop::TaskOwner, loop::Runnable {
   admin::ReloadFacts reloads_;
   proxy::BoundSockets sockets_;
   std::shared_ptr<net::LogSink> sink_;
+  std::unique_ptr<OverloadWatch> overload_;  // before the cores, which read it
   std::vector<std::unique_ptr<CoreThread>> threads_;
   std::vector<admin::CoreHandle> handles_;
   std::unique_ptr<proxy::Listeners> listeners_;  // on the first core's loop

@@ -65,6 +65,7 @@ constexpr KeySpec kServiceLimitsKeys[] = {
     {"requests", kCount, "0", "requests that run at once, exact for the process; 0: no limit"},
     {"pending", kCount, "1024", "requests that wait for one of them to end"},
     {"pending_timeout", kTime, "1s", "and for so long"},
+    {"low_share", kPercent, "80", "percent of requests that those of low priority may use"},
     {"idle_connections", kIdleConnections, "1024", "unused connections kept for each core and endpoint"},
     {"requests_per_connection", kLongCount, "0", "requests on one connection; 0: no limit"},
 };
@@ -79,6 +80,9 @@ constexpr Form kHttp2[] = {object(kHttp2Spec)};
 
 constexpr Form kSticky[] = {text("the name of a cookie"), object(kStickySpec)};
 constexpr Form kOutlier[] = {{Kind::kBool}, object(kOutlierSpec)};
+constexpr Form kAdaptiveConcurrency[] = {{Kind::kBool}, object(kAdaptiveConcurrencySpec)};
+constexpr Form kCircuitBreaker[] = {{Kind::kBool}, object(kCircuitBreakerSpec)};
+constexpr Form kAdmissionControl[] = {{Kind::kBool}, object(kAdmissionControlSpec)};
 constexpr Form kRetryBudget[] = {object(kRetryBudgetSpec)};
 constexpr Form kHealthCheck[] = {{Kind::kFalse}, kPathText[0], object(kHealthCheckSpec)};
 
@@ -96,6 +100,11 @@ constexpr KeySpec kServiceKeys[] = {
     {"health_check", kHealthCheck, "false",
      "endpoints are asked whether they are well; a path such as /healthz is enough"},
     {"retry_budget", kRetryBudget, "", "bounds how many of its requests are sent again"},
+    {"adaptive_concurrency", kAdaptiveConcurrency, "false",
+     "how many of its requests run at once follows how long they take; true: all defaults"},
+    {"circuit_breaker", kCircuitBreaker, "false", "a service that fails is not asked for a while; true: all defaults"},
+    {"admission_control", kAdmissionControl, "false",
+     "of a service that fails a share of the requests is refused; true: all defaults"},
     {"timeouts", kServiceTimeouts, "", "bounds on waiting for the service"},
     {"limits", kServiceLimits, "", "bounds on its connections"},
     {"protocol", kServiceProtocol, "auto", "auto: what TLS settles (ALPN), HTTP/1 without TLS"},
@@ -190,6 +199,8 @@ constexpr Form kRewrite[] = {object(kRewriteSpec)};
 constexpr Form kHeaderChanges[] = {object(kHeaderChangesSpec)};
 
 constexpr Form kRateLimit[] = {kRate[0], object(kRateLimitSpec)};
+constexpr std::string_view kRoutePriorityWords[] = {"high", "normal", "low"};
+constexpr Form kRoutePriority[] = {word(kRoutePriorityWords), object(kRoutePrioritySpec)};
 constexpr Form kFault[] = {object(kFaultSpec)};
 constexpr Form kHedge[] = {{Kind::kBool}, kTime[0], object(kHedgeSpec)};
 constexpr Form kMirrorItem[] = {kServiceName[0], object(kMirrorSpec)};
@@ -211,6 +222,7 @@ constexpr KeySpec kRouteKeys[] = {
     {"idle_timeout", kTimeOrZero, "0s", "without a byte from the service; 0: none"},
     {"mirror", kMirrors, "", "services that get a copy of each request, whose answer goes nowhere; a name is enough"},
     {"rate_limit", kRateLimit, "", "how often requests may come; exact for the process"},
+    {"priority", kRoutePriority, "normal", "who goes first where a service's limits hold requests back"},
     {"fault", kFault, "", "delays and answers on purpose, to try what callers bear"},
     {"hedge", kHedge, "false",
      "a second attempt beside one that takes long; true: after the route's own p95; or a time"},
@@ -314,6 +326,7 @@ constexpr Form kInbound[] = {listOf(kInboundItem)};
 constexpr Form kOutbound[] = {listOf(kOutboundItem)};
 constexpr Form kLimitServiceItem[] = {object(kLimitServiceSpec)};
 constexpr Form kLimitServices[] = {mapOf("names of services that count", kLimitServiceItem)};
+constexpr Form kOverload[] = {object(kOverloadSpec)};
 constexpr Form kCores[] = {integer(0, 1024)};
 constexpr Form kTelemetry[] = {object(kTelemetrySpec)};
 
@@ -327,6 +340,7 @@ constexpr KeySpec kFileKeys[] = {
     {"drain", kDrain, "", "how the process ends"},
     {"zone", kText, "\"\"",
      "where this process runs, for services that are `zone_aware`; the variable REMORA_ZONE when absent"},
+    {"overload", kOverload, "", "what remora does when it has more to do than it can hold"},
     {"cores", kCores, "0", "event loops; 0: the CPU quota rounded up, at most 2 without a quota"},
     {"telemetry", kTelemetry, "", "what is recorded and where it goes"},
     {"admin", kAdmin, "false", "pages for people and machines: /ready, /metrics, /recent, /explain"},
@@ -370,21 +384,55 @@ const ObjectSpec kAdminSpec{"admin", "The admin pages. An address alone is enoug
 
 std::span<const ObjectSpec* const> allObjects() {
   static constexpr const ObjectSpec* kAll[] = {
-      &kFileSpec,          &kInboundSpec,       &kOutboundSpec,
-      &kTlsServerSpec,     &kCertificateSpec,   &kPeerNamesSpec,
-      &kHttp2Spec,         &kTcpSpec,           &kTcpMatchSpec,
-      &kRouteSpec,         &kMatchSpec,         &kPathMatchSpec,
-      &kValueMatchSpec,    &kSplitSpec,         &kRedirectSpec,
-      &kAnswerSpec,        &kRewriteSpec,       &kHeaderChangesSpec,
-      &kServiceSpec,       &kEndpointSpec,      &kServiceTimeoutsSpec,
-      &kServiceLimitsSpec, &kHashKeySpec,       &kStickySpec,
-      &kFaultSpec,         &kMirrorSpec,        &kHedgeSpec,
-      &kHealthCheckSpec,   &kOutlierSpec,       &kRetryBudgetSpec,
-      &kRetrySpec,         &kRateLimitSpec,     &kDescriptorEntrySpec,
-      &kTlsClientSpec,     &kLimitsSpec,        &kLimitServiceSpec,
-      &kDestinationSpec,   &kEndpointsFileSpec, &kTimeoutsSpec,
-      &kDrainSpec,         &kTelemetrySpec,     &kAccessLogSpec,
-      &kLogSpec,           &kAdminSpec,
+      &kFileSpec,
+      &kInboundSpec,
+      &kOutboundSpec,
+      &kTlsServerSpec,
+      &kCertificateSpec,
+      &kPeerNamesSpec,
+      &kHttp2Spec,
+      &kTcpSpec,
+      &kTcpMatchSpec,
+      &kRouteSpec,
+      &kMatchSpec,
+      &kPathMatchSpec,
+      &kValueMatchSpec,
+      &kSplitSpec,
+      &kRedirectSpec,
+      &kAnswerSpec,
+      &kRewriteSpec,
+      &kHeaderChangesSpec,
+      &kServiceSpec,
+      &kEndpointSpec,
+      &kServiceTimeoutsSpec,
+      &kServiceLimitsSpec,
+      &kHashKeySpec,
+      &kStickySpec,
+      &kFaultSpec,
+      &kMirrorSpec,
+      &kHedgeSpec,
+      &kHealthCheckSpec,
+      &kOutlierSpec,
+      &kRetryBudgetSpec,
+      &kRetrySpec,
+      &kRateLimitSpec,
+      &kDescriptorEntrySpec,
+      &kRoutePrioritySpec,
+      &kAdaptiveConcurrencySpec,
+      &kCircuitBreakerSpec,
+      &kAdmissionControlSpec,
+      &kTlsClientSpec,
+      &kLimitsSpec,
+      &kLimitServiceSpec,
+      &kDestinationSpec,
+      &kEndpointsFileSpec,
+      &kTimeoutsSpec,
+      &kDrainSpec,
+      &kOverloadSpec,
+      &kTelemetrySpec,
+      &kAccessLogSpec,
+      &kLogSpec,
+      &kAdminSpec,
   };
   return kAll;
 }

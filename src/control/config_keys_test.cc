@@ -82,7 +82,8 @@ telemetry: { access_log: { to: stdout } }
   std::string access_log = defaultsOf(kAccessLogSpec, "    ");
   access_log.replace(access_log.find("to: false"), 9, "to: stdout");
   spelt += "telemetry:\n  recent: 64\n  access_log:\n" + access_log + "  log:\n" + defaultsOf(kLogSpec, in);
-  spelt += "drain:\n" + defaultsOf(kDrainSpec, "  ") + defaultsOf(kFileSpec, "");
+  spelt += "drain:\n" + defaultsOf(kDrainSpec, "  ") + "overload:\n" + defaultsOf(kOverloadSpec, "  ") +
+           defaultsOf(kFileSpec, "");
   const LoadedConfig a = loadYaml(plain, "plain");
   const LoadedConfig b = loadYaml(spelt, "spelt");
   for (const LoadedConfig* loaded : {&a, &b}) {

@@ -4,11 +4,13 @@
 #include <unordered_set>
 
 #include "base/ascii.h"
+#include "control/concurrency_reader.h"
 #include "control/config_keys.h"
 #include "control/effective_endpoints.h"
 #include "control/effective_resilience.h"
 #include "control/effective_transport.h"
 #include "control/health_check_reader.h"
+#include "control/overload_config.h"
 #include "control/route_order.h"
 #include "control/units.h"
 #include "control/yaml_config.h"
@@ -115,6 +117,7 @@ std::string EffectiveWriter::write() {
   time("delay", config_.drain.delay);
   time("grace", config_.drain.grace);
   out_.close();
+  writeOverload(out_, config_.overload);
   out_.number("cores", config_.cores);
   out_.entry("zone", yamlQuoted(config_.zone));
   writeTelemetry();
@@ -219,6 +222,7 @@ void EffectiveWriter::writeRoute(const WrittenRoute& written) {
     if (route.hedge) writeHedge(out_, *route.hedge);
     writeMirrors(out_, route.mirrors);
     if (route.retry) writeRetry(out_, *route.retry);
+    writePriority(out_, route.priority);
   }
   if (route.rate_limit) writeRateLimit(out_, *route.rate_limit);
   if (route.shared_limit) writeSharedLimit(out_, *route.shared_limit);
@@ -325,6 +329,7 @@ void EffectiveWriter::writeServices() {
     out_.open(cluster.name);
     writeEndpoints(out_, cluster);
     writeResilience(out_, cluster);
+    writeConcurrency(out_, cluster);
     writeHealthCheck(out_, cluster.health_check);
     out_.open("timeouts");
     time("connect", cluster.pool.connect);
@@ -336,6 +341,7 @@ void EffectiveWriter::writeServices() {
     out_.number("requests", cluster.limits.requests);
     out_.number("pending", cluster.limits.pending);
     time("pending_timeout", cluster.limits.pending_timeout);
+    out_.number("low_share", cluster.limits.low_percent);
     out_.number("idle_connections", cluster.pool.max_idle);
     out_.number("requests_per_connection", cluster.pool.max_requests);
     out_.close();

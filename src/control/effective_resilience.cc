@@ -170,8 +170,8 @@ void writeMirrors(YamlWriter& out, const std::vector<model::Mirror>& mirrors) {
 
 void writeRetry(YamlWriter& out, const model::Retry& retry) {
   std::vector<std::string> on;
-  for (size_t i = 0; i < retryConditions().size(); ++i) {
-    if (retry.on & 1U << i) on.emplace_back(retryConditions()[i]);
+  for (size_t i = 0; i < model::Retry::kConditions.size(); ++i) {
+    if (retry.on & 1U << i) on.emplace_back(model::Retry::kConditions[i]);
   }
   for (const uint16_t status : retry.statuses) on.push_back(std::to_string(status));
   out.open("retry");

@@ -61,6 +61,7 @@ void expectSameRoute(const model::Route& a, const model::Route& b) {
   EXPECT_EQ(a.response_headers, b.response_headers) << a.name;
   EXPECT_EQ(a.timeout, b.timeout) << a.name;
   EXPECT_EQ(a.idle_timeout, b.idle_timeout) << a.name;
+  EXPECT_EQ(a.priority, b.priority) << a.name;
 }
 
 void expectSameListener(const model::Listener& a, const model::Listener& b) {
@@ -85,6 +86,7 @@ void expectSame(model::Config a, model::Config b) {
   EXPECT_EQ(a.admin, b.admin);
   EXPECT_EQ(a.admin_public, b.admin_public);
   EXPECT_EQ(a.drain, b.drain);
+  EXPECT_EQ(a.overload, b.overload);
   EXPECT_EQ(a.cores, b.cores);
   ASSERT_EQ(a.listeners.size(), b.listeners.size());
   for (size_t i = 0; i < a.listeners.size(); ++i) expectSameListener(a.listeners[i], b.listeners[i]);
@@ -123,6 +125,26 @@ TEST(Effective, EveryExampleRoundTrips) {
 TEST(Effective, FlagsRoundTrip) {
   expectRoundTrip(
       configFromFlags({"8080=3000", "unix:@in=unix:/run/app.sock"}, {"4140=Orders@10.0.0.1:80,b:80", "4140=p@c:1"}));
+}
+
+TEST(Effective, WhatHoldsRequestsBackRoundTrips) {
+  expectRoundTrip(loadYaml(R"(
+outbound:
+  - listen: 1
+    routes:
+      - { match: { path: /a }, to: x, priority: low }
+      - { match: { path: /b }, to: y, priority: { is: high, header: X-Priority, raise: true } }
+services:
+  x: { endpoints: "x:1", adaptive_concurrency: true, circuit_breaker: true, admission_control: true }
+  y:
+    endpoints: "x:2"
+    limits: { requests: 7, low_share: 30 }
+    adaptive_concurrency: { min: 3, max: 50, percentile: 50, buffer: 10, sample: 1s, min_rtt_every: 5m,
+                            min_rtt_requests: 7 }
+    circuit_breaker: { window: 1s, requests: 2, errors: 3, open: 4s, open_most: 5s, probes: 6 }
+    admission_control: { threshold: 90, aggression: 2, window: 10s, rate: 3, reject_most: 50 }
+)",
+                           "f"));
 }
 
 TEST(Effective, EverySettingOfTlsAndProtocolsRoundTrips) {

@@ -10,10 +10,7 @@
 namespace remora::control {
 namespace {
 
-constexpr std::array<std::string_view, 12> kConditions{"connect-failure", "refused-stream",     "reset",
-                                                       "timeout",         "gateway-error",      "5xx",
-                                                       "retriable-4xx",   "cancelled",          "deadline-exceeded",
-                                                       "internal",        "resource-exhausted", "unavailable"};
+constexpr auto& kConditions = model::Retry::kConditions;
 
 void refuseCookieName(ConfigReader& reader, const Place& place, const std::string& name) {
   if (!isToken(name)) reader.error(place, quoted(name) + " can't be the name of a cookie", "a name such as session");
@@ -205,10 +202,6 @@ void readFault(ConfigReader& reader, const Place& place, model::Fault& fault) {
   if (fault.delay.count() == 0 && fault.abort == 0) {
     reader.error(place, "the fault does nothing", "a 'delay', an 'abort' or both");
   }
-}
-
-std::span<const std::string_view> retryConditions() {
-  return kConditions;
 }
 
 void readResilience(ConfigReader& reader, Fields& service, model::Cluster& cluster) {

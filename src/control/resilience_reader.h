@@ -26,7 +26,4 @@ void readHedge(ConfigReader& reader, const Place& place, std::span<const Form> f
                std::optional<model::Hedge>& hedge);
 void readFault(ConfigReader& reader, const Place& place, model::Fault& fault);
 
-// "gateway-error" and the like, in the order of the bits of model::Retry::On.
-std::span<const std::string_view> retryConditions();
-
 }  // namespace remora::control

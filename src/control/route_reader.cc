@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/ascii.h"
+#include "control/concurrency_reader.h"
 #include "control/destination_reader.h"
 #include "control/header_changes_reader.h"
 #include "control/limit_service_reader.h"
@@ -67,6 +68,7 @@ HostedRoute RouteReader::read(size_t index) {
   if (const auto at = fields_.find("rate_limit")) {
     readRouteLimit(reader_, *at, fields_.forms("rate_limit"), route);
   }
+  if (const auto at = fields_.find("priority")) readPriority(reader_, *at, fields_.forms("priority"), route.priority);
   if (const auto at = fields_.find("hedge")) readHedge(reader_, *at, fields_.forms("hedge"), route.hedge);
   if (const auto at = fields_.find("mirror")) readMirrors(*at);
   if (const auto at = fields_.find("fault")) readFault(reader_, *at, route.fault.emplace());
@@ -250,8 +252,8 @@ void RouteReader::readHost(Fields& fields, std::optional<std::string>& out) {
 // What would silently have no effect is an error.
 void RouteReader::refuseWithoutForward() {
   if (fields_.has("to") || fields_.has("split") || (!fields_.has("redirect") && !fields_.has("answer"))) return;
-  for (const std::string_view key :
-       {"rewrite", "request_headers", "timeout", "idle_timeout", "retry", "hedge", "fault", "split_by", "mirror"}) {
+  for (const std::string_view key : {"rewrite", "request_headers", "timeout", "idle_timeout", "priority", "retry",
+                                     "hedge", "fault", "split_by", "mirror"}) {
     const std::optional<Place> at = fields_.find(key);
     if (!at) continue;
     reader_.error(*at, quoted(key) + " has no effect: this route forwards nothing", "a route with 'to' or 'split'");

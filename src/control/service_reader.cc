@@ -4,6 +4,7 @@
 
 #include "base/ascii.h"
 #include "control/addresses.h"
+#include "control/concurrency_reader.h"
 #include "control/endpoints_reader.h"
 #include "control/health_check_reader.h"
 #include "control/http2_reader.h"
@@ -44,6 +45,7 @@ void refuseZoneByHash(ConfigReader& reader, Fields& service, const model::Cluste
 void readOptions(ConfigReader& reader, Fields& service, model::Cluster& cluster) {
   readResilience(reader, service, cluster);
   refuseZoneByHash(reader, service, cluster);
+  readConcurrency(reader, service, cluster);
   if (const auto at = service.find("timeouts")) {
     Fields fields(reader, *at, kServiceTimeoutsSpec);
     if (fields.isOpen()) {
@@ -59,6 +61,7 @@ void readOptions(ConfigReader& reader, Fields& service, model::Cluster& cluster)
       fields.read("requests", cluster.limits.requests);
       fields.read("pending", cluster.limits.pending);
       fields.read("pending_timeout", cluster.limits.pending_timeout);
+      fields.read("low_share", cluster.limits.low_percent);
       fields.read("idle_connections", cluster.pool.max_idle);
       fields.read("requests_per_connection", cluster.pool.max_requests);
     }

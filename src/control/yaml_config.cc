@@ -8,6 +8,7 @@
 #include "control/limit_service_reader.h"
 #include "control/listener_builder.h"
 #include "control/listener_reader.h"
+#include "control/overload_config.h"
 #include "control/service_reader.h"
 #include "control/telemetry_reader.h"
 #include "control/text_file.h"
@@ -52,6 +53,7 @@ model::Config FileReader::read() {
   if (const auto at = fields_.find("limits")) readLimits(reader_, *at, defaults_.limits);
   if (const auto at = fields_.find("timeouts")) readTimeouts(reader_, *at, defaults_.timeouts);
   if (const auto at = fields_.find("drain")) readDrain(reader_, *at, config_.drain);
+  if (const auto at = fields_.find("overload")) readOverload(reader_, *at, config_.overload);
   fields_.read("cores", config_.cores);
   fields_.read("zone", config_.zone);
   if (const auto at = fields_.find("telemetry")) readTelemetry(reader_, *at, field_names_, config_.telemetry);

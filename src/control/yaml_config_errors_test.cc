@@ -56,7 +56,7 @@ TEST(ConfigErrors, UnknownKeys) {
   EXPECT_EQ(onlyError(route("mach: { path: /a }, to: orders")),
             "f:3:16: inbound[0].routes[0].mach: unknown key 'mach'; expected one of name, match, to, split, split_by, "
             "redirect, answer, rewrite, request_headers, response_headers, timeout, idle_timeout, mirror, rate_limit, "
-            "fault, hedge, retry; did you mean 'match'?");
+            "priority, fault, hedge, retry; did you mean 'match'?");
   EXPECT_THAT(onlyError(top("telemetri: {}")), HasSubstr("unknown key 'telemetri'"));
   EXPECT_THAT(onlyError(top("telemetri: {}")), HasSubstr("did you mean 'telemetry'?"));
 }
@@ -393,6 +393,12 @@ TEST(ConfigErrors, OfRetriesAndOutliers) {
   EXPECT_THAT(onlyError(service("balance: maglev")), HasSubstr("balance by hash needs to know of what"));
   EXPECT_THAT(onlyError(service("hash_by: { source: true }")), HasSubstr("'hash_by' has no effect"));
   EXPECT_THAT(onlyError(service("balance: maglev, hash_by: { header: x, query: y }")), HasSubstr("hash_by"));
+  EXPECT_THAT(onlyError(service("adaptive_concurrency: { min: 20, max: 10 }")), HasSubstr("'min' is more than 'max'"));
+  EXPECT_THAT(onlyError(service("circuit_breaker: { open: 10m }")), HasSubstr("longer than 'open_most'"));
+  EXPECT_THAT(onlyError(service("admission_control: { threshold: 101 }")), HasSubstr("from 1 to 100"));
+  EXPECT_THAT(onlyError(route("to: orders, priority: hihg")), HasSubstr("high"));
+  EXPECT_THAT(onlyError(route("to: orders, priority: { raise: true }")), HasSubstr("no effect without a header"));
+  EXPECT_THAT(onlyError(route("answer: 200, priority: low")), HasSubstr("'priority' has no effect"));
   EXPECT_THAT(onlyError(service("outlier: { eject: 10m }")), HasSubstr("longer than 'eject_most'"));
 }
 

@@ -57,6 +57,15 @@ void giveFrame(void* frame, size_t bytes) noexcept {
   own.free[cls] = free_frame;
 }
 
+void giveFramesBack() noexcept {
+  for (FreeFrame*& first : pool.free) {
+    while (FreeFrame* const frame = first) {
+      first = frame->next;
+      std::free(frame);
+    }
+  }
+}
+
 FrameCounts frameCounts() {
   return pool.counts;
 }

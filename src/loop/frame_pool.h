@@ -15,6 +15,8 @@ struct FrameCounts {
 
 void* takeFrame(size_t bytes);
 void giveFrame(void* frame, size_t bytes) noexcept;
+// Frees what the calling thread keeps and doesn't use.
+void giveFramesBack() noexcept;
 
 // For a class whose objects come and go with exchanges.
 struct Pooled {

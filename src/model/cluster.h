@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/deadline.h"
+#include "model/concurrency.h"
 #include "model/hash_key.h"
 #include "model/health_check.h"
 #include "model/labels.h"
@@ -46,6 +47,7 @@ struct ClusterLimits {
   uint32_t requests = 0;               // 0: no limit
   uint32_t pending = 1024;             // that wait for one of them to end
   Milliseconds pending_timeout{1000};  // and for so long
+  uint32_t low_percent = 80;           // of requests, for those of low priority
 
   bool operator==(const ClusterLimits&) const = default;
 };
@@ -94,6 +96,9 @@ struct Cluster {
   std::optional<HealthCheck> health_check;
   RetryBudget retry_budget;
   ClusterLimits limits;
+  std::optional<AdaptiveConcurrency> adaptive;
+  std::optional<CircuitBreaker> breaker;
+  std::optional<AdmissionControl> admission;
   PoolOptions pool;
   Protocol protocol = Protocol::kAuto;  // kAuto: what TLS's ALPN settles, HTTP/1 without TLS
   Http2Options http2;

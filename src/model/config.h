@@ -9,6 +9,7 @@
 
 #include "model/cluster.h"
 #include "model/listener.h"
+#include "model/overload.h"
 #include "model/rate_limit_service.h"
 #include "model/routes.h"
 #include "model/telemetry.h"
@@ -34,7 +35,8 @@ struct Config {
   std::optional<SocketAddress> admin;  // loopback address or Unix socket
   bool admin_public = false;           // the user asked for an admin address that isn't loopback
   Drain drain;
-  std::string zone;    // where this process runs; empty: not known
+  std::string zone;  // where this process runs; empty: not known
+  Overload overload;
   uint32_t cores = 0;  // 0: the cgroup's CPU quota rounded up, at most 2 without a quota
 };
 

@@ -2,9 +2,11 @@
 // front end sorts, the way the Gateway API does; the compiler and the route table keep the order they are given.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "model/hash_key.h"
 #include "model/labels.h"
 #include "model/origin.h"
+#include "model/priority.h"
 
 namespace remora::model {
 
@@ -125,6 +128,12 @@ struct Retry {
     kGrpcResourceExhausted = 1 << 10,
     kGrpcUnavailable = 1 << 11,
   };
+  // Their names for users, in the order of the bits.
+  static constexpr std::array<std::string_view, 12> kConditions{
+      "connect-failure", "refused-stream",     "reset",
+      "timeout",         "gateway-error",      "5xx",
+      "retriable-4xx",   "cancelled",          "deadline-exceeded",
+      "internal",        "resource-exhausted", "unavailable"};
   uint32_t attempts = 2;  // after the first
   uint32_t on = kConnectFailure | kRefusedStream;
   std::vector<uint16_t> statuses;
@@ -217,6 +226,7 @@ struct Route {
   std::optional<Retry> retry;
   std::optional<Hedge> hedge;
   std::optional<RateLimit> rate_limit;
+  RoutePriority priority;
   std::optional<Fault> fault;
   std::vector<Mirror> mirrors;
   std::optional<SharedLimit> shared_limit;  // in its place

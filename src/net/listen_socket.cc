@@ -107,16 +107,20 @@ Acceptor::~Acceptor() {
 
 void Acceptor::run() {
   // More may wait and no further edge will come for it.
-  if (acceptSome() == Queue::kMore) loop_.arm(*this, Duration(1));
+  if (acceptSome(may_accept_) == Queue::kMore) loop_.arm(*this, Duration(1));
 }
 
 void Acceptor::acceptAll() {
-  while (acceptSome() == Queue::kMore) {
+  while (acceptSome({}) == Queue::kMore) {
   }
 }
 
-Acceptor::Queue Acceptor::acceptSome() {
+Acceptor::Queue Acceptor::acceptSome(const std::function<bool()>& may_accept) {
   for (int i = 0; i < kAcceptsATurn; ++i) {
+    if (may_accept && !may_accept()) {
+      loop_.arm(*this, kRetryAfter);
+      return Queue::kPaused;
+    }
     sockaddr_storage address;
     socklen_t length = sizeof address;
     auto* where = reinterpret_cast<sockaddr*>(&address);

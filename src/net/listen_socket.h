@@ -43,8 +43,10 @@ class Acceptor final : loop::Pollable, loop::Runnable, loop::Timer {
   Acceptor(loop::Loop& loop, loop::Sys& sys, std::shared_ptr<BoundSocket> socket, OnAccept on_accept,
            OnExhausted on_exhausted);
   ~Acceptor();
-  // Accepts what waits in the queue, at once.
+  // Accepts what waits in the queue, at once, whatever acceptOnlyIf says.
   void acceptAll();
+  // Asked before each accept. While it says no, what waits stays in the kernel's queue, and it is asked again soon.
+  void acceptOnlyIf(std::function<bool()> may_accept) { may_accept_ = std::move(may_accept); }
   const BoundSocket& socket() const { return *socket_; }
   // Each connection that was closed for want of descriptors or memory is counted there; it must outlive this.
   void countShed(observe::Counter& counter) { shed_ = &counter; }
@@ -52,8 +54,8 @@ class Acceptor final : loop::Pollable, loop::Runnable, loop::Timer {
  private:
   void onEvents(uint32_t) override { loop_.post(*this); }
   void run() override;
-  enum class Queue : uint8_t { kEmpty, kMore, kExhausted };
-  Queue acceptSome();
+  enum class Queue : uint8_t { kEmpty, kMore, kExhausted, kPaused };
+  Queue acceptSome(const std::function<bool()>& may_accept);
   void onTime() override { loop_.post(*this); }
   void tellExhausted(int error);
   void shedWaiting();
@@ -66,6 +68,7 @@ class Acceptor final : loop::Pollable, loop::Runnable, loop::Timer {
   std::shared_ptr<BoundSocket> socket_;
   OnAccept on_accept_;
   OnExhausted on_exhausted_;
+  std::function<bool()> may_accept_;
   observe::Counter* shed_ = nullptr;
   Instant may_tell_from_;
   int spare_fd_;  // given up for a moment when descriptors run out, to close what can't be served

@@ -36,6 +36,11 @@ struct CoreCounters {
   Counter retries_denied;           // that would have been
   Counter ejections;                // endpoints left out for a while
   Counter requests_overflowed;      // refused by a service's limits.requests
+  Counter requests_displaced;       // of these, that waited when one of a higher priority came
+  Counter adaptive_limit_changes;   // of adaptive_concurrency
+  Counter breaker_opened;           // times
+  Counter breaker_refused;          // requests
+  Counter admission_refused;        // requests
   Counter rate_limited;             // requests
   Counter rate_limited_shadow;      // that would have been
   Counter faults_delayed;           // requests, on purpose
@@ -47,6 +52,9 @@ struct CoreCounters {
   Counter mirrors_skipped;          // their body wasn't here, or too many were under way
   Counter mirror_failures;          // copies without an answer, or with 5xx
   Counter deadlines_expired;        // refused: their caller's time was over
+  Counter overload_closed;          // connections not kept
+  Counter overload_refused;         // requests
+  Counter overload_paused;          // times that accepting waited
   Gauge tunnels_active;
   Gauge tcp_active;
   Counter protocol_errors_downstream;

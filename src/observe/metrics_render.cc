@@ -61,6 +61,16 @@ constexpr std::array kRows = {
                "Endpoints that were left out for a while because they failed."},
     CounterRow{&C::requests_overflowed, "remora_upstream_requests_overflowed_total",
                "Requests refused because a service's limits.requests ran and its limits.pending waited."},
+    CounterRow{&C::requests_displaced, "remora_upstream_requests_displaced_total",
+               "Of these, requests whose place in the full queue was given to one of a higher priority."},
+    CounterRow{&C::adaptive_limit_changes, "remora_upstream_adaptive_limit_changes_total",
+               "Times that a service's adaptive_concurrency set another limit; /clusters shows which."},
+    CounterRow{&C::breaker_opened, "remora_upstream_circuit_breaker_opened_total",
+               "Times that a service's circuit_breaker opened."},
+    CounterRow{&C::breaker_refused, "remora_upstream_circuit_breaker_refused_total",
+               "Requests refused because a service's circuit_breaker wasn't closed."},
+    CounterRow{&C::admission_refused, "remora_upstream_admission_refused_total",
+               "Requests refused by chance by a service's admission_control."},
     CounterRow{&C::rate_limited, "remora_rate_limited_total", "Requests refused by the rate_limit of their route."},
     CounterRow{&C::rate_limited_shadow, "remora_rate_limited_shadow_total",
                "Requests that a rate_limit would have refused, were it no shadow."},
@@ -77,6 +87,11 @@ constexpr std::array kRows = {
                "Copies that got no answer, or a status of 500 and more."},
     CounterRow{&C::deadlines_expired, "remora_deadlines_expired_total",
                "Requests refused because their caller's time was over before they could be sent."},
+    CounterRow{&C::overload_closed, "remora_overload_closed_connections_total",
+               "Connections not kept after their answer, or closed while idle, because of overload."},
+    CounterRow{&C::overload_refused, "remora_overload_refused_requests_total", "Requests refused because of overload."},
+    CounterRow{&C::overload_paused, "remora_overload_accept_pauses_total",
+               "Times that connections were left waiting in the accept queue because of overload."},
     CounterRow{&C::tunnels_active, "remora_tunnels_active", "Upgraded connections, such as WebSockets, that are open."},
     CounterRow{&C::tcp_active, "remora_tcp_connections_active", "Connections relayed as opaque TCP that are open."},
     CounterRow{&C::protocol_errors_downstream, "remora_downstream_protocol_errors_total",
@@ -321,6 +336,17 @@ void renderHistogram(const Sums& sums, Output out, std::string_view name, std::s
   }
 }
 
+void renderOverload(const OverloadFacts& overload, Output out) {
+  single(
+      out, "remora_overload_stage", "gauge",
+      "What remora does against overload: 0 nothing, 1 no keep-alive, 2 requests are refused, 3 nothing is accepted.",
+      overload.stage);
+  head(out, "remora_overload_pressure", "gauge", "How much of what remora may use is in use; 1 is all of it.");
+  for (const OverloadFacts::Use& use : overload.uses) {
+    fmt::format_to(out, "remora_overload_pressure{{resource=\"{}\"}} {:.4f}\n", use.resource, use.pressure);
+  }
+}
+
 // Nothing at all where nothing is checked.
 void renderHealthChecks(const ProcessFacts& facts, Output out) {
   if (facts.health_checks.empty()) return;
@@ -405,6 +431,7 @@ void renderProcess(const ProcessFacts& facts, Output out) {
                    escapeLabel(certificate.file), escapeLabel(certificate.subject), certificate.not_after);
   }
   renderEndpointFiles(facts, out);
+  renderOverload(facts.overload, out);
   single(out, "process_cpu_seconds_total", "counter", "User and system CPU time spent, in seconds.", facts.cpu_seconds);
   single(out, "process_resident_memory_bytes", "gauge", "Resident memory.", facts.resident_bytes);
   single(out, "process_virtual_memory_bytes", "gauge", "Virtual memory.", facts.virtual_bytes);

@@ -12,6 +12,17 @@
 
 namespace remora::observe {
 
+// How near remora itself is to more than it can hold.
+struct OverloadFacts {
+  struct Use {
+    std::string_view resource;
+    double pressure = 0;  // 1: all of it is in use
+  };
+  uint8_t stage = 0;
+  std::vector<Use> uses;  // of what is watched
+  std::string sentence;   // what is going on; empty while nothing is
+};
+
 // What isn't a core's: filled by whoever serves /metrics.
 struct ProcessFacts {
   std::string_view version;
@@ -48,6 +59,7 @@ struct ProcessFacts {
     uint64_t failures = 0;
   };
   std::vector<EndpointFile> endpoint_files;
+  OverloadFacts overload;
 };
 
 inline constexpr std::string_view kPrometheusContentType = "text/plain; version=0.0.4; charset=utf-8";

@@ -5,15 +5,15 @@
 namespace remora::observe {
 
 std::string_view nameOf(Outcome outcome) {
+  // clang-format off: one list, in the order of the enum
   static constexpr std::array<std::string_view, static_cast<size_t>(Outcome::kCount)> kNames = {
-      "received",       "host_matched",   "route_matched",   "no_route_matched", "cluster_chosen",
-      "redirected",     "answered",       "endpoint_chosen", "connected",        "reused",
-      "sent",           "attempt_failed", "replayed",        "responded",        "upgraded",
-      "refused",        "failed",         "completed",       "dropped",          "chain_chosen",
-      "status_retried", "backed_off",     "retry_denied",    "ejected",          "returned",
-      "rate_limited",   "pending",        "fault_delayed",   "fault_aborted",    "stuck",
-      "mirrored",       "hedged",         "hedge_won",       "panicked",         "rate_limit_asked",
-      "subset"};
+      "received", "host_matched", "route_matched", "no_route_matched", "cluster_chosen", "redirected", "answered",
+      "endpoint_chosen", "connected", "reused", "sent", "attempt_failed", "replayed", "responded", "upgraded",
+      "refused", "failed", "completed", "dropped", "chain_chosen", "status_retried", "backed_off", "retry_denied",
+      "ejected", "returned", "rate_limited", "pending", "fault_delayed", "fault_aborted", "stuck", "mirrored",
+      "hedged", "hedge_won", "panicked", "rate_limit_asked", "subset", "overloaded", "limited", "adaptive_limited",
+      "displaced", "breaker_refused", "breaker_changed", "admission_refused"};
+  // clang-format on
   const auto index = static_cast<size_t>(outcome);
   return index < kNames.size() ? kNames[index] : "unknown";
 }
@@ -25,7 +25,8 @@ std::string_view wordsOf(RetryDenial denial) {
       "its body was too long to be kept",
       "its method isn't idempotent, and it may have been executed",
       "the service asked for a longer wait than the route's retry allows",
-      "its time would be over before the next attempt"};
+      "its time would be over before the next attempt",
+      "the service's circuit breaker has opened"};
   const auto index = static_cast<size_t>(denial);
   return index < kWords.size() ? kWords[index] : "unknown";
 }

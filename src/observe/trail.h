@@ -20,48 +20,69 @@ struct RuleId {
 
 // What was decided. The argument's meaning stands beside each. Append only: numbers are shown by /recent as names.
 enum class Outcome : uint16_t {
-  kReceived,        // rule: the listener; argument: exchanges before it on its connection
-  kHostMatched,     // argument: 0 exact, 1 suffix wildcard, 2 any
-  kRouteMatched,    // argument: routes looked at before it
-  kNoRouteMatched,  // argument: routes looked at
-  kClusterChosen,   // argument: index in a weighted split
-  kRedirected,      // argument: status
-  kAnswered,        // argument: status of a direct answer
-  kEndpointChosen,  // argument: endpoint's index in the set
-  kConnected,       // a fresh connection; argument: attempt from 1
-  kReused,          // a pooled connection; argument: attempt from 1
-  kSent,            // request head handed to the kernel
-  kAttemptFailed,   // argument: Reason
-  kReplayed,        // the request is sent again, since that is safe; argument: attempts so far
-  kResponded,       // response head arrived; argument: status
-  kUpgraded,        // became a tunnel; argument: status
-  kRefused,         // validation refused the request; argument: Reason
-  kFailed,          // remora answers by itself or cuts; argument: Reason
-  kCompleted,       // last byte sent; argument: status
-  kDropped,         // stands for entries lost to overflow; argument: how many
-  kChainChosen,     // how the connection is served; rule: the listener; argument: position among its chains
-  kStatusRetried,   // an answer that the route's retry takes for a failure; argument: status
-  kBackedOff,       // waited before the next attempt; argument: milliseconds
-  kRetryDenied,     // it would be sent again, but for what the argument says: a RetryDenial
-  kEjected,         // the endpoint gets nothing for a while; argument: its index in the set
-  kReturned,        // an ejected endpoint is well again; argument: its index in the set
-  kRateLimited,     // rule: the route; argument: 1 when it is only told of (shadow)
-  kPending,         // waited until one of the service's limits.requests ended; argument: milliseconds
-  kFaultDelayed,    // rule: the route; argument: milliseconds
-  kFaultAborted,    // rule: the route; argument: status
-  kStuck,           // a cookie keeps the client at its endpoint; argument: 1 when that one couldn't be used
-  kMirrored,        // a copy went to a mirror; rule: the route; argument: KiB of it
-  kHedged,          // a second attempt beside the first; rule: the route; argument: its endpoint's index
-  kHedgeWon,        // and it answered first; argument: its endpoint's index
-  kPanicked,        // too few endpoints are well, so all are tried; argument: how many are
-  kRateLimitAsked,  // a rate_limit_service was asked; rule: the route; argument: a LimitAnswer
-  kSubset,          // rule: the route; argument: endpoints with its labels; 0: none, any is taken (fallback)
+  kReceived,          // rule: the listener; argument: exchanges before it on its connection
+  kHostMatched,       // argument: 0 exact, 1 suffix wildcard, 2 any
+  kRouteMatched,      // argument: routes looked at before it
+  kNoRouteMatched,    // argument: routes looked at
+  kClusterChosen,     // argument: index in a weighted split
+  kRedirected,        // argument: status
+  kAnswered,          // argument: status of a direct answer
+  kEndpointChosen,    // argument: endpoint's index in the set
+  kConnected,         // a fresh connection; argument: attempt from 1
+  kReused,            // a pooled connection; argument: attempt from 1
+  kSent,              // request head handed to the kernel
+  kAttemptFailed,     // argument: Reason
+  kReplayed,          // the request is sent again, since that is safe; argument: attempts so far
+  kResponded,         // response head arrived; argument: status
+  kUpgraded,          // became a tunnel; argument: status
+  kRefused,           // validation refused the request; argument: Reason
+  kFailed,            // remora answers by itself or cuts; argument: Reason
+  kCompleted,         // last byte sent; argument: status
+  kDropped,           // stands for entries lost to overflow; argument: how many
+  kChainChosen,       // how the connection is served; rule: the listener; argument: position among its chains
+  kStatusRetried,     // an answer that the route's retry takes for a failure; argument: status
+  kBackedOff,         // waited before the next attempt; argument: milliseconds
+  kRetryDenied,       // it would be sent again, but for what the argument says: a RetryDenial
+  kEjected,           // the endpoint gets nothing for a while; argument: its index in the set
+  kReturned,          // an ejected endpoint is well again; argument: its index in the set
+  kRateLimited,       // rule: the route; argument: 1 when it is only told of (shadow)
+  kPending,           // waited until one of the service's limits.requests ended; argument: milliseconds
+  kFaultDelayed,      // rule: the route; argument: milliseconds
+  kFaultAborted,      // rule: the route; argument: status
+  kStuck,             // a cookie keeps the client at its endpoint; argument: 1 when that one couldn't be used
+  kMirrored,          // a copy went to a mirror; rule: the route; argument: KiB of it
+  kHedged,            // a second attempt beside the first; rule: the route; argument: its endpoint's index
+  kHedgeWon,          // and it answered first; argument: its endpoint's index
+  kPanicked,          // too few endpoints are well, so all are tried; argument: how many are
+  kRateLimitAsked,    // a rate_limit_service was asked; rule: the route; argument: a LimitAnswer
+  kSubset,            // rule: the route; argument: endpoints with its labels; 0: none, any is taken (fallback)
+  kOverloaded,        // remora itself is too full for the request; argument: see overloadArgument
+  kLimited,           // as many run as the service's limits.requests allows; argument: how many
+  kAdaptiveLimited,   // as many run as the adaptive limit allows now; argument: how many
+  kDisplaced,         // one of a higher priority took its place in the queue; argument: its own model::Priority
+  kBreakerRefused,    // the service's circuit breaker isn't closed; argument: percent of failures that opened it
+  kBreakerChanged,    // argument: its state now, an upstream::CircuitBreaker::State
+  kAdmissionRefused,  // by chance; argument: percent of requests that are refused
   kCount,
 };
 
 std::string_view nameOf(Outcome outcome);
 
-enum class RetryDenial : uint8_t { kAttempts, kBudget, kBody, kNotIdempotent, kRetryAfter, kDeadline, kCount };
+// Of what there is too little (0 memory, 1 descriptors, 2 loop delay), and how many percent of it are in use.
+constexpr uint16_t overloadArgument(uint8_t resource, uint8_t percent) {
+  return static_cast<uint16_t>(resource << 8 | percent);
+}
+
+enum class RetryDenial : uint8_t {
+  kAttempts,
+  kBudget,
+  kBody,
+  kNotIdempotent,
+  kRetryAfter,
+  kDeadline,
+  kBreaker,
+  kCount
+};
 std::string_view wordsOf(RetryDenial denial);
 
 // Without initial values: a trail is made and copied for every exchange, and only its entries up to the count exist.

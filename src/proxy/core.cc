@@ -1,8 +1,11 @@
 #include "proxy/core.h"
 
+#include <sys/ioctl.h>
+
 #include <algorithm>
 #include <utility>
 
+#include "loop/frame_pool.h"
 #include "proxy/arrival.h"
 #include "proxy/connection.h"
 #include "proxy/exchange.h"
@@ -10,8 +13,13 @@
 #include "proxy/redis_link.h"
 
 namespace remora::proxy {
-
 namespace {
+
+// A request that a busy loop hasn't heard of yet.
+bool hasArrived(const net::Stream& transport) {
+  int bytes = 0;
+  return transport.descriptor() >= 0 && ::ioctl(transport.descriptor(), FIONREAD, &bytes) == 0 && bytes > 0;
+}
 
 Ref<LimitLink> makeLimitLink(Core& core, const snapshot::LimitService& service) {
   if (service.source->kind == model::RateLimitService::Kind::kGrpc) {
@@ -28,6 +36,7 @@ Core::Core(Parts parts)
       connector_(parts.connector),
       metrics_(parts.metrics),
       ids_(parts.seed),
+      overload_(parts.overload ? *parts.overload : Overload::none(), parts.index, parts.loop),
       scratch_memory_(std::make_unique_for_overwrite<char[]>(kScratchBytes)),
       head_memory_(std::make_unique_for_overwrite<char[]>(kHeadSpaceBytes)),
       scratch_(scratch_memory_.get(), kScratchBytes),
@@ -171,6 +180,7 @@ void Core::serve(std::unique_ptr<net::Stream> stream, const net::Peer& peer, con
   connection_count_.fetch_add(1, std::memory_order_relaxed);
   metrics_.downstream_accepted.add();
   metrics_.downstream_active.add();
+  overload_.watchLoop();
   connection->start();
 }
 
@@ -197,6 +207,7 @@ void Core::remove(Connection& connection) {
   connection_count_.fetch_sub(1, std::memory_order_relaxed);
   metrics_.downstream_active.sub();
   metrics_.downstream_closed.add();
+  if (!first_) overload_.restLoop();
 }
 
 void Core::addMirror(std::unique_ptr<Connection> mirror) {
@@ -213,10 +224,11 @@ void Core::startDraining() {
   for (Connection* at = first_; at; at = at->next()) at->startDraining();
 }
 
-void Core::closeQuiet(Duration quiet) {
+void Core::closeQuiet(Duration quiet, Quiet which) {
   for (Connection* at = first_; at;) {
     Connection* const next = at->next();
-    if (at->isIdle() && now() - at->idleSince() >= quiet) remove(*at);
+    const bool counts = which == Quiet::kAll || at->requests();
+    if (counts && at->isIdle() && now() - at->idleSince() >= quiet && !hasArrived(at->transport())) remove(*at);
     at = next;
   }
 }
@@ -228,7 +240,23 @@ void Core::closeAll() {
   }
 }
 
+void Core::giveMemoryBack() {
+  // A client that just got an answer may be about to send its next request on that connection.
+  constexpr Duration kQuiet = std::chrono::seconds(1);
+  const size_t before = connections();
+  closeQuiet(kQuiet, Quiet::kServed);
+  metrics_.overload_closed.add(before - connections());
+  if (overload_.stage() >= OverloadStage::kRefuse) {
+    for (const auto& [name, cluster] : clusters_) cluster->closeIdle();
+  }
+  spare_.clear();
+  spare_.shrink_to_fit();
+  spare_least_ = 0;
+  loop::giveFramesBack();
+}
+
 std::unique_ptr<Exchange> Core::takeExchange() {
+  overload_.promise(Overload::kExchangeBytes);
   if (spare_.empty()) return std::make_unique<Exchange>(*this);
   std::unique_ptr<Exchange> exchange = std::move(spare_.back());
   spare_.pop_back();
@@ -238,6 +266,7 @@ std::unique_ptr<Exchange> Core::takeExchange() {
 
 void Core::giveExchange(std::unique_ptr<Exchange> exchange) {
   exchange->clear();
+  overload_.takeBack(Overload::kExchangeBytes);
   spare_.push_back(std::move(exchange));
   if (spare_.size() <= kSpareExchanges || trimmer_.isArmed()) return;
   spare_least_ = spare_.size();

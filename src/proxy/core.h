@@ -3,6 +3,7 @@
 // mailbox.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -15,9 +16,11 @@
 #include "loop/sys.h"
 #include "net/log_sink.h"
 #include "net/stream.h"
+#include "observe/log.h"
 #include "observe/metrics.h"
 #include "observe/trace_context.h"
 #include "proxy/core_snapshot.h"
+#include "proxy/overload.h"
 #include "proxy/recent.h"
 #include "tls/cipher_memory.h"
 
@@ -42,10 +45,15 @@ class Core {
     net::Connector& connector;
     observe::CoreMetrics& metrics;
     observe::IdSource::Seed seed;
+    Overload* overload = nullptr;  // the process's; null: never overloaded
   };
   explicit Core(Parts parts);
   ~Core();
   Core(const Core&) = delete;
+
+  // The process log, for what is rare; null: none. Outlives the core.
+  void logTo(observe::Log& log) { log_ = &log; }
+  observe::Log* log() { return log_; }
 
   // Configuration, from the publisher.
   void adoptSnapshot(snapshot::SnapshotPtr snapshot, std::shared_ptr<net::LogSink> sink);
@@ -67,9 +75,12 @@ class Core {
   // Draining: answers carry Connection: close, and connections that were quiet for `quiet` are closed.
   void startDraining();
   bool isDraining() const { return is_draining_; }
-  void closeQuiet(Duration quiet);
+  enum class Quiet : uint8_t { kAll, kServed };  // kServed: only those that had a request before
+  void closeQuiet(Duration quiet, Quiet which = Quiet::kAll);
   void closeAll();
   size_t connections() const { return connection_count_.load(std::memory_order_relaxed); }  // any thread
+  // Under overload: lets go of spare memory, and of connections that are only kept for a next request.
+  void giveMemoryBack();
   void reopenLogs();
 
   // What the path of a request uses.
@@ -84,6 +95,9 @@ class Core {
   uint32_t index() const { return index_; }
   // Memory that any exchange may use until its next wait.
   std::span<char> scratch() { return scratch_; }
+  // As much of it as a body may be read at a time: what is read and not taken is kept.
+  std::span<char> bodyScratch() { return scratch_.first(std::min<size_t>(overload_.piece(), kScratchBytes)); }
+  OverloadGate& overload() { return overload_; }
   std::span<char> headSpace() { return head_space_; }
   // What TLS works in; made with the first connection that has it.
   tls::CipherMemory& cipherMemory() {
@@ -136,6 +150,8 @@ class Core {
   net::Connector& connector_;
   observe::CoreMetrics& metrics_;
   observe::IdSource ids_;
+  OverloadGate overload_;
+  observe::Log* log_ = nullptr;
   std::unique_ptr<char[]> scratch_memory_;
   std::unique_ptr<char[]> head_memory_;
   std::span<char> scratch_;

@@ -11,6 +11,7 @@
 #include "proxy/attempt.h"
 #include "proxy/fault.h"
 #include "proxy/rate_limit.h"
+#include "proxy/refuse_overload.h"
 #include "proxy/relay.h"
 #include "proxy/reply.h"
 #include "proxy/retry.h"
@@ -45,6 +46,7 @@ std::optional<Duration> parseMillis(std::string_view text) {
 loop::Task<void> proxyExchange(Core& core, Exchange& exchange) {
   co_await exchange.checkRequest();
   co_await exchange.chooseRoute();
+  co_await heedOverload(exchange);
   co_await heedRateLimit(exchange);
   if (exchange.plan.route().shared_limit) co_await heedSharedLimit(exchange);
   if (exchange.plan.action != Plan::Action::kForward) {
@@ -70,7 +72,10 @@ Exchange::~Exchange() {
 void Exchange::attach(Downstream& from) {
   downstream = &from;
   snapshot = core.snapshot();
-  const model::Listener& source = *(*snapshot)->listeners[from.connection().listener().plan].source;
+  const model::Listener& source =
+      *(*snapshot)
+           ->listeners[std::min<size_t>(from.connection().listener().plan, (*snapshot)->listeners.size() - 1)]
+           .source;
   limits_ = source.limits;
   timeouts_ = source.timeouts;
   const http::HeadLimits head{static_cast<size_t>(limits_.head.count), limits_.header_count,
@@ -90,6 +95,10 @@ Result<Exchange::HeadRead> Exchange::readHead() {
       head_length_ = *length;
       if (head_length_) return HeadRead::kHead;
     }
+    if (filled_ == capacity_) {
+      const Result<void> room = heedOverloadInHead(*this, std::max(kBufferBytes, capacity_ * 2));
+      if (!room && !beginsHttp2()) return std::unexpected(room.error());
+    }
     const net::IoResult read = downstream->stream().read(freeSpace());
     filled_ += read.bytes;
     is_fresh_ = false;
@@ -104,6 +113,14 @@ bool Exchange::isPreface() {
   const std::string_view begun = std::string_view(buffer_.get(), filled_).substr(0, kPreface.size());
   may_be_preface_ = kPreface.starts_with(begun);
   return begun == kPreface;
+}
+
+// Who speaks HTTP/2 isn't refused in HTTP/1's words, but each of its streams for itself.
+bool Exchange::beginsHttp2() {
+  std::array<char, 3> first;
+  if (!may_be_preface_ || filled_) return may_be_preface_;
+  const net::IoResult peeked = downstream->stream().peek(first);
+  return peeked.bytes && http::h2::kPreface.starts_with({first.data(), peeked.bytes});
 }
 
 loop::Task<Exchange::HeadRead> Exchange::awaitHead() {
@@ -180,7 +197,7 @@ Result<void> Exchange::checkRequest() {
   if (listener->http.trace_context) traceparentToSend();
   describeClient();
   http::H2Stream* const h2 = downstream->h2();
-  request_body.emplace(request.body, bodyLimits(), downstream->stream(), core.scratch(),
+  request_body.emplace(request.body, bodyLimits(), downstream->stream(), core.bodyScratch(),
                        http::MessageBody::Names{.malformed = Reason::kBadChunk,
                                                 .closed = Reason::kClientGone,
                                                 .reset = Reason::kClientReset,
@@ -255,7 +272,8 @@ void Exchange::describeClient() {
 std::string_view Exchange::requestIdToSend() {
   constexpr size_t kLongest = 128;  // longer ones would only fill logs
   if (!listener->http.request_id) return record.request_id;
-  if (!listener->http.edge && !record.request_id.empty() && record.request_id.size() <= kLongest) {
+  const bool is_trusted = is_copy || (!listener->http.edge && record.request_id.size() <= kLongest);
+  if (is_trusted && !record.request_id.empty()) {
     return record.request_id;
   }
   request_id_ = core.ids().newRequestId();
@@ -294,6 +312,7 @@ bool Exchange::mayKeepConnection() const {
   if (!is_checked_ || !request.keep_alive || core.isDraining() || downstream->connection().listener().is_removed)
     return false;
   if (request.expects_continue && !continue_sent && !isRequestRead()) return false;  // will its body come or not?
+  if (core.overload().stage() != OverloadStage::kNone) return false;
   return limits_.requests_per_connection == 0 || downstream->connection().requests() < limits_.requests_per_connection;
 }
 
@@ -312,6 +331,11 @@ net::Patience Exchange::tryPatience(Duration stall, Failure stalled) const {
 std::span<char> Exchange::targetMemory(size_t bytes) {
   if (target_memory_.size() < bytes) target_memory_.resize(bytes);
   return target_memory_;
+}
+
+void Exchange::promiseMemory(int64_t bytes) {
+  promised_ += bytes;
+  core.overload().promise(bytes);
 }
 
 std::string_view Exchange::schemeTowardsEndpoint() const {
@@ -391,6 +415,10 @@ loop::Task<bool> Exchange::drainRequest() {
 
 void Exchange::end() {
   permit = {};
+  if (!keeps_connection && !downstream->h2() && core.overload().stage() != OverloadStage::kNone) {
+    core.metrics().overload_closed.add();
+  }
+  probe = {};
   const Instant now = core.now();  // read when the response came, or when this turn of the loop began
   record.duration = now - record.start;
   if (request_body) record.bytes_received = request_body->received();
@@ -435,6 +463,7 @@ bool Exchange::nextRequest() {
   uploads.cancel();
   lease = {};
   permit = {};
+  probe = {};
   endpoint = {};
   request = {};
   std::string surplus;
@@ -460,6 +489,8 @@ bool Exchange::nextRequest() {
   set_cookie.clear();
   series = nullptr;
   record.start = Instant{0};
+  overload_use = {};
+  promiseMemory(-promised_);
   response_begun = continue_sent = head_sent = is_tunnel = keeps_connection = needs_linger = is_checked_ = is_grpc =
       is_copy = keeps_response = false;
   trace_continues_ = false;
@@ -473,6 +504,7 @@ void Exchange::clear() {
   next_at_ = filled_;
   if (request_body) request_body->surplus().clear();
   nextRequest();
+  promiseMemory(-promised_);
   downstream = nullptr;
   listener = nullptr;
   snapshot = Ref<CoreSnapshot>();

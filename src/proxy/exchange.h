@@ -98,6 +98,8 @@ class Exchange {
   std::string takePipelined();
   // Memory of at least `bytes` until the exchange ends; a second call may move it.
   std::span<char> targetMemory(size_t bytes);
+  // It may come to hold so much more than every exchange does (see Overload), until it ends.
+  void promiseMemory(int64_t bytes);
 
   // --- state, by who writes it --------------------------------------------------------------------------------------
   Core& core;
@@ -118,8 +120,11 @@ class Exchange {
   Deadline try_deadline = Deadline::never();  // of this attempt, up to the head of its answer
   bool is_grpc = false;
   bool is_copy = false;    // a copy: nobody waits for it, and it is sent once
-  LimitTold limit_told;    // of a request that came too soon
+  LimitTold limit_told;    // of a request that is refused
+  std::string held_back;   // why, in a sentence, where the service's limits refuse it
   std::string set_cookie;  // to send with the answer; empty: none
+  OverloadResource overload_resource = OverloadResource::kMemory;
+  OverloadUse overload_use;  // when it was refused; limit 0: it wasn't
 
   // attempt()
   enum class Upload : uint8_t { kNone, kRunning, kDone, kFailed };
@@ -127,6 +132,7 @@ class Exchange {
   Failure upload_failure;
   Ref<upstream::EndpointState> endpoint;  // of the last attempt: the record's text lives there
   upstream::Permits::Permit permit;       // of the service's limits.requests
+  upstream::BreakerProbe probe;           // where it tries a service whose circuit breaker is half-open
   upstream::Lease lease;
   upstream::H2Connection* shared_connection = nullptr;  // whose stream was leased last; its pool says if it is there
   std::optional<http::MessageWriter> upload_writer;
@@ -156,6 +162,7 @@ class Exchange {
   const http::RawRequest& rawRequest() const;
   std::span<char> freeSpace();
   bool isPreface();
+  bool beginsHttp2();
   HeadWriter headTowards(const http::H2Stream* h2, HeadWriter::Texts texts);
   void begin(http::MessageWriter& message, const HeadWriter& head);
   std::unexpected<Failure> refuse(Failure failure);
@@ -183,6 +190,7 @@ class Exchange {
   std::array<char, net::kPeerTextMax> client_text_;
   observe::RequestId request_id_;
   observe::Traceparent traceparent_;
+  int64_t promised_ = 0;
   bool trace_continues_ = false;
   bool is_checked_ = false;  // `request` is valid
   bool is_fresh_ = false;    // nothing was read or begun since it was made ready for the next request

@@ -1,5 +1,6 @@
 #include "proxy/h2_connection.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "proxy/h2_exchange.h"
@@ -16,9 +17,20 @@ http::H2Bounds boundsOf(const model::Listener& listener) {
 H2Connection::H2Connection(Core& core, Origin origin, std::string first)
     : Connection(core, std::move(origin)),
       session_(http::H2Session::Role::kServer, transport(), core.scratch(), boundsOf(settings()), *this),
-      first_(std::move(first)) {}
+      first_(std::move(first)),
+      stream_window_(static_cast<int64_t>(settings().default_chain.http->http2.stream_window.count)),
+      connection_window_(static_cast<int64_t>(settings().default_chain.http->http2.connection_window.count)) {}
 
-H2Connection::~H2Connection() = default;
+H2Connection::~H2Connection() {
+  core_.overload().takeBack(promised_);
+}
+
+// The windows let the client send so much before anybody reads it.
+void H2Connection::countBodies(int change) {
+  bodies_ += change;
+  const int64_t most = std::min(bodies_ * stream_window_, connection_window_);
+  core_.overload().promise(most - std::exchange(promised_, most));
+}
 
 void H2Connection::start() {
   core_.metrics().downstream_h2_connections.add();
@@ -28,10 +40,15 @@ void H2Connection::start() {
 }
 
 void H2Connection::onRequest(std::unique_ptr<http::H2Stream> stream) {
+  if (core_.overload().stage() != OverloadStage::kNone && !session_.isDraining()) {
+    core_.metrics().overload_closed.add();
+    startDraining();
+  }
   auto exchange = std::make_unique<H2Exchange>(*this, std::move(stream));
   H2Exchange& begun = *exchange;
   begun.position = exchanges_.size();
   exchanges_.push_back(std::move(exchange));
+  if (begun.has_body) countBodies(1);
   begun.start(requests_++);
 }
 
@@ -43,6 +60,7 @@ void H2Connection::remove(H2Exchange& exchange) {
     exchanges_[position]->position = position;
   }
   exchanges_.pop_back();
+  if (ended->has_body) countBodies(-1);
   if (exchanges_.empty()) {
     idle_since_ = core_.now();
     if (listener().is_removed || session_.isEnded()) core_.loop().post(*this);

@@ -33,10 +33,15 @@ class H2Connection final : public Connection, http::H2Session::Owner, loop::Runn
   void onSessionChange() override;
   void run() override;
   void onTime() override;
+  void countBodies(int change);
 
   http::H2Session session_;
   std::string first_;
   std::vector<std::unique_ptr<H2Exchange>> exchanges_;
+  int64_t stream_window_;
+  int64_t connection_window_;
+  int64_t bodies_ = 0;    // exchanges whose request had one
+  int64_t promised_ = 0;  // of memory, to overload's watch
 };
 
 }  // namespace remora::proxy

@@ -9,6 +9,7 @@ namespace remora::proxy {
 
 H2Exchange::H2Exchange(H2Connection& connection, std::unique_ptr<http::H2Stream> stream)
     : Downstream(connection, *stream, stream.get()),
+      has_body(!stream->isReceived()),
       owner_(connection),
       core_(connection.core()),
       stream_(std::move(stream)),

@@ -24,6 +24,7 @@ class H2Exchange final : public Downstream, public loop::Pooled, loop::TaskOwner
   void abandon(Reason reason);
 
   size_t position = 0;  // among its connection's
+  const bool has_body;  // more of the request was to come when it began
 
  private:
   void run() override;  // the stream was reset, or the serving task ended

@@ -318,6 +318,66 @@ TEST(H2, AWebSocketGoesToNobodyWhoTakesNone) {
   EXPECT_TRUE(client->take().starts_with("HTTP/1.1 502 "));
 }
 
+TEST(H2, WhatAClientMaySendUnreadIsPromisedMemory) {
+  Overload overload(1, nullptr);
+  World world(basicConfig(), &overload);
+  H2End client(world, world.client(), http::H2Session::Role::kClient);
+  std::vector<std::unique_ptr<http::H2Stream>> streams;
+  const auto post = [&] {
+    streams.push_back(client.session().openStream());
+    const std::vector<http::HeadField> fields = {{":method", "POST"},
+                                                 {":scheme", "http"},
+                                                 {":authority", "shop"},
+                                                 {":path", "/"},
+                                                 {"content-length", "1000000"}};
+    EXPECT_TRUE(streams.back()->sendHead(fields, http::End::kMore));
+    world.settle();
+  };
+  const model::Http2Options bounds;
+  const auto windowsPromised = [&] {
+    return overload.core(0).promised - static_cast<int64_t>(streams.size()) * Overload::kExchangeBytes;
+  };
+  post();
+  EXPECT_EQ(windowsPromised(), static_cast<int64_t>(bounds.stream_window.count));
+  for (int i = 0; i < 5; ++i) post();
+  EXPECT_EQ(windowsPromised(), static_cast<int64_t>(bounds.connection_window.count)) << "never more than that";
+  client.end().resetOnClose();
+  client.session().end(http::H2Error::kNone);
+  streams.clear();
+  world.settle();
+  world.core().closeAll();
+  EXPECT_EQ(overload.core(0).promised, 0);
+}
+
+TEST(H2, UnderOverloadAConnectionSaysGoawayAndFinishesWhatItHas) {
+  struct Full final : OverloadMeter {
+    OverloadUse memory(Bytes) override { return {percent << 20, 100 << 20}; }
+    OverloadUse descriptors() override { return {}; }
+    OverloadUse memoryNow() override { return memory({}); }
+    uint64_t percent = 86;
+  };
+  auto meter = std::make_unique<Full>();
+  Full& full = *meter;
+  Overload overload(1, std::move(meter));
+  World world(basicConfig(), &overload);
+  H2End client(world, world.client(), http::H2Session::Role::kClient);
+  overload.tick(Instant{1});
+  const auto stream = client.request("/a");
+  EXPECT_TRUE(client.session().isDraining());
+  world.app().put(kOk);
+  world.settle();
+  EXPECT_EQ(client.answer(*stream).status, 200);
+  EXPECT_EQ(world.metrics.overload_closed.value(), 1u);
+
+  full.percent = 99;
+  overload.tick(Instant{1});
+  H2End late(world, world.client(), http::H2Session::Role::kClient);
+  const auto refused = late.request("/a");
+  const H2End::Answer answer = late.answer(*refused);
+  EXPECT_EQ(answer.status, 503) << "in its own protocol";
+  EXPECT_TRUE(has(answer.body, "overloaded: memory 99 of 100 MiB")) << answer.body;
+}
+
 TEST(H2, RequestsShareAConnectionToTheApp) {
   World world([](model::Config& config) { config.clusters[0].protocol = model::Protocol::kHttp2; });
   std::vector<std::unique_ptr<PipeEnd>> clients;

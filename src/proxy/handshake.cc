@@ -26,7 +26,13 @@ Handshake::Handshake(Core& core, Origin origin, std::shared_ptr<const tls::Serve
     : Connection(core, encrypted(core, std::move(origin), context)),
       most_(context->settings().handshake),
       destination_(destination),
-      stream_(static_cast<tls::TlsStream*>(&transport())) {}
+      stream_(static_cast<tls::TlsStream*>(&transport())) {
+  core.overload().promise(Overload::kHandshakeBytes);
+}
+
+Handshake::~Handshake() {
+  core_.overload().takeBack(Overload::kHandshakeBytes);
+}
 
 void Handshake::start() {
   transport().setWatcher(this, net::Stream::Watch::kWritable);

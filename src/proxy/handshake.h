@@ -11,6 +11,7 @@ namespace remora::proxy {
 class Handshake final : public Connection, loop::Runnable, loop::Timer {
  public:
   Handshake(Core& core, Origin origin, std::shared_ptr<const tls::ServerContext> context, const net::Peer& destination);
+  ~Handshake() override;
 
   void start() override;
   bool isIdle() const override { return false; }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "http/validate.h"
+#include "proxy/hash_key.h"
 #include "proxy/request_copy.h"
 
 namespace remora::proxy {
@@ -57,7 +58,12 @@ void Race::end(Runner runner, Result<void> outcome) {
 class SecondAttempt final : public RequestCopy {
  public:
   SecondAttempt(const Exchange& first, std::string text, Ref<upstream::EndpointState> endpoint, Race& race)
-      : RequestCopy(first, std::move(text), first.plan.cluster), endpoint_(std::move(endpoint)), race_(race) {}
+      : RequestCopy(first, std::move(text), first.plan.cluster),
+        endpoint_(std::move(endpoint)),
+        try_deadline_(first.try_deadline),
+        race_(race) {}
+
+  upstream::Permits::Permit permit;
 
   using RequestCopy::exchange;
 
@@ -65,9 +71,13 @@ class SecondAttempt final : public RequestCopy {
   loop::Task<void> carry(Exchange& exchange) override {
     exchange.endpoint = endpoint_;
     exchange.keeps_response = true;
+    exchange.try_deadline = try_deadline_;
     exchange.record.endpoint = endpoint_->endpoint.text;
     exchange.record.attempts = 1;
-    race_.end(Race::kSecond, co_await loop::asResult(attempt(exchange, Freshness::kAny)));
+    Result<void> outcome = co_await loop::asResult(attempt(exchange, Freshness::kAny));
+    // An answer to a request that it hasn't got whole isn't taken over: the first goes on.
+    if (outcome && exchange.upload != Exchange::Upload::kDone) outcome = fail(Reason::kInternal);
+    race_.end(Race::kSecond, outcome);
     co_return loop::done;
   }
   void onEnd() override {
@@ -75,6 +85,7 @@ class SecondAttempt final : public RequestCopy {
   }
 
   const Ref<upstream::EndpointState> endpoint_;
+  const Deadline try_deadline_;
   Race& race_;
 };
 
@@ -96,10 +107,31 @@ Duration headStart(Exchange& exchange) {
   return p95.isKnown() ? std::max(p95.estimate(), kLeast) : Duration::max();
 }
 
+// What the one that isn't heard failed with is said of its endpoint all the same.
+void noteLoser(Exchange& exchange, SecondAttempt& second, const Race& race) {
+  const bool first_loses = !race[Race::kFirst].isGood() && race[Race::kSecond].isGood();
+  const Race::Run& loser = race[first_loses ? Race::kFirst : Race::kSecond];
+  if (!loser.is_ended || loser.outcome || rowOf(loser.outcome.error().reason).side != Side::kUpstream) return;
+  Exchange& lost = first_loses ? exchange : second.exchange();
+  ++lost.endpoint->failures;
+  upstream::ClusterState& cluster = *exchange.snapshot->cluster(exchange.plan.cluster);
+  const auto change = cluster.note(*lost.endpoint, upstream::Verdict::kLocalFailure,
+                                   exchange.core.now() - lost.record.start, exchange.core.ids());
+  if (change == upstream::ClusterShared::Change::kEjected) exchange.core.metrics().ejections.add();
+}
+
+// What its session needs is at that endpoint only.
+bool isStuck(const Exchange& exchange, upstream::ClusterState& cluster) {
+  const std::optional<model::Sticky>& sticky = cluster.options().sticky;
+  const auto value = sticky ? cookieOf(*exchange.request.headers, sticky->cookie) : std::nullopt;
+  return value && cluster.endpointOfToken(*value) == exchange.endpoint.get();
+}
+
 // Null: there is no other endpoint, the body isn't here, or the budget is used up.
 std::unique_ptr<SecondAttempt> startSecond(Exchange& exchange, Race& race) {
   Core& core = exchange.core;
   upstream::ClusterState& cluster = *exchange.snapshot->cluster(exchange.plan.cluster);
+  if (isStuck(exchange, cluster)) return nullptr;
   const model::Subset& subset = exchange.plan.choice.route->forward->clusters[exchange.plan.member].subset;
   Ref<upstream::EndpointState> other = cluster.choose(core.ids(), exchange.endpoint.get(), std::nullopt, &subset);
   if (!other || other.get() == exchange.endpoint.get()) return nullptr;
@@ -110,10 +142,19 @@ std::unique_ptr<SecondAttempt> startSecond(Exchange& exchange, Race& race) {
     core.metrics().hedges_denied.add();
     return nullptr;
   }
+  upstream::Permits::Permit permit;
+  if (const auto& permits = cluster.shared().requests; permits->most() > 0) {
+    if (!permits->tryTake()) {
+      core.metrics().hedges_denied.add();
+      return nullptr;
+    }
+    permit = {permits, core.loop()};
+  }
   core.metrics().hedges.add();
   ++exchange.record.attempts;
   exchange.record.decide(Outcome::kHedged, exchange.plan.choice.route->rule, other->index, core.now());
   auto second = std::make_unique<SecondAttempt>(exchange, std::move(*text), std::move(other), race);
+  second->permit = std::move(permit);
   second->start();
   return second;
 }
@@ -133,8 +174,12 @@ Result<void> takeOver(Exchange& exchange, Exchange& second) {
   record.reused = second.record.reused;
   record.upstream_protocol = second.record.upstream_protocol;
   exchange.shared_connection = second.shared_connection;
-  exchange.describeUpstreamTls(exchange.lease.h2() ? exchange.shared_connection->tls()
-                                                   : exchange.lease.connection().tls());
+  // The connection of a stream may be gone by now.
+  const upstream::H2Pool& pool = exchange.endpoint->h2_pool;
+  const bool is_there = exchange.lease.h2() && pool.holds(*exchange.shared_connection);
+  exchange.describeUpstreamTls(!exchange.lease.h2() ? exchange.lease.connection().tls()
+                               : is_there           ? exchange.shared_connection->tls()
+                                                    : nullptr);
   record.decide(Outcome::kHedgeWon, {}, exchange.endpoint->index, exchange.core.now());
   exchange.core.metrics().hedges_won.add();
   if (exchange.lease.h2()) {  // what it consists of lies in the stream
@@ -171,15 +216,15 @@ loop::Task<void> hedgedAttempt(Exchange& exchange, Freshness freshness) {
   if (!race[Race::kFirst].is_ended) {
     co_await RaceWait(race, core.loop(),
                       head_start == Duration::max() ? Deadline::never() : Deadline::after(core.now(), head_start));
-    if (!race[Race::kFirst].is_ended) second = startSecond(exchange, race);
+    if (!race[Race::kFirst].is_ended && !exchange.response_begun) second = startSecond(exchange, race);
   }
   while (!race[Race::kFirst].isGood() && !(second && race[Race::kSecond].isGood())) {
     const bool all_ended = race[Race::kFirst].is_ended && (!second || race[Race::kSecond].is_ended);
     if (all_ended) break;
     co_await RaceWait(race, core.loop(), Deadline::never());
   }
-  if (!race[Race::kFirst].isGood() && second && race[Race::kSecond].isGood() &&
-      second->exchange().upload == Exchange::Upload::kDone) {
+  if (second) noteLoser(exchange, *second, race);
+  if (!race[Race::kFirst].isGood() && second && race[Race::kSecond].isGood()) {
     first.cancel();
     co_await takeOver(exchange, second->exchange());
     co_return loop::done;

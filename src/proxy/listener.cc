@@ -38,10 +38,20 @@ void Listeners::adopt(const snapshot::Snapshot& snapshot, const BoundSockets& so
                       error == EMFILE || error == ENFILE ? "no descriptor is left" : "no memory is left");
           });
     }
+    entry->acceptor->acceptOnlyIf([this] { return mayAccept(); });
     entry->acceptor->countShed(targets_[0].core->metrics().downstream_shed);
     kept.emplace(address, std::move(entry));
   }
   acceptors_ = std::move(kept);
+}
+
+// Where it stops, what waits is in the kernel's queue and costs next to nothing there.
+bool Listeners::mayAccept() {
+  Core& core = *targets_[0].core;
+  const bool may = core.overload().ask(Overload::kConnectionBytes) < OverloadStage::kStopAccepting;
+  if (!may && !is_paused_) core.metrics().overload_paused.add();
+  is_paused_ = !may;
+  return may;
 }
 
 void Listeners::accept(Entry& entry, int fd, const net::Peer& peer) {

@@ -43,6 +43,7 @@ class Listeners {
     size_t connections_most = 0;
     bool says_why = true;  // HTTP only: to a TCP client a reply would be the application's words
   };
+  bool mayAccept();
   void accept(Entry& entry, int fd, const net::Peer& peer);
   void shed(int fd, std::string_view reply);
   size_t connectionsOfAll() const;
@@ -51,6 +52,7 @@ class Listeners {
   std::vector<Target> targets_;
   loop::Sys& sys_;
   observe::Log& log_;
+  bool is_paused_ = false;                                   // by overload
   std::map<std::string, std::unique_ptr<Entry>> acceptors_;  // by address text
 };
 

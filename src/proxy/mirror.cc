@@ -16,12 +16,17 @@ class Mirror final : public RequestCopy {
 
  private:
   loop::Task<void> carry(Exchange& exchange) override {
+    was_carried_ = true;
     const Result<void> outcome = co_await loop::asResult(send(exchange));
     if (!outcome || exchange.response.status >= 500) core_.metrics().mirror_failures.add();
     exchange.uploads.cancel();
     co_return loop::done;
   }
-  void onEnd() override { core_.removeMirror(*this); }
+  void onEnd() override {
+    if (!was_carried_) core_.metrics().mirror_failures.add();
+    core_.removeMirror(*this);
+  }
+  bool was_carried_ = false;
 
   loop::Task<void> send(Exchange& exchange) {
     const Duration time = exchange.plan.timeout.count() > 0 ? Duration(exchange.plan.timeout) : kMirrorTime;
@@ -40,8 +45,9 @@ void mirror(Exchange& exchange) {
   for (const model::Mirror& mirror : exchange.plan.route().mirrors) {
     if (mirror.percent < 100 && core.ids().next() % 100 >= mirror.percent) continue;
     const uint32_t cluster = (*exchange.snapshot)->clusterOf(mirror.to);
-    std::optional<std::string> text = RequestCopy::textOf(exchange);
-    if (!text || cluster == snapshot::Snapshot::kNoCluster || core.mirrors() >= kMirrorsMost) {
+    const bool may_copy = cluster != snapshot::Snapshot::kNoCluster && core.mirrors() < kMirrorsMost;
+    std::optional<std::string> text = may_copy ? RequestCopy::textOf(exchange) : std::nullopt;
+    if (!text) {
       core.metrics().mirrors_skipped.add();
       continue;
     }

@@ -129,7 +129,7 @@ loop::Task<void> relayResponse(Exchange& exchange) {
   const http::BodyPlan body = bodyFor(exchange);
   net::Stream& upstream = exchange.lease.stream();
   http::H2Stream* const h2 = exchange.lease.h2();
-  exchange.response_body.emplace(response.body, exchange.bodyLimits(), upstream, exchange.core.scratch(),
+  exchange.response_body.emplace(response.body, exchange.bodyLimits(), upstream, exchange.core.bodyScratch(),
                                  http::MessageBody::Names{.malformed = Reason::kBadResponse,
                                                           .closed = Reason::kResponseTruncated,
                                                           .reset = Reason::kResponseTruncated,

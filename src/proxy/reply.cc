@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <iterator>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "http/grpc.h"
 #include "proxy/forwarding.h"
 #include "proxy/rate_limit.h"
+#include "proxy/refuse_overload.h"
 #include "route/rewrite.h"
 
 namespace remora::proxy {
@@ -46,17 +48,27 @@ std::string jsonText(std::string_view text) {
   return out;
 }
 
+// With what held it back, where something did.
+std::string sentenceOf(const Exchange& exchange, const ReasonRow& row) {
+  if (std::string overload = overloadWords(exchange); !overload.empty()) return overload;
+  std::string sentence(row.sentence);
+  const bool is_held_back = row.reason == Reason::kRequestsFull || row.reason == Reason::kPendingTimeout ||
+                            row.reason == Reason::kBreakerOpen || row.reason == Reason::kAdmissionRefused;
+  if (is_held_back && !exchange.held_back.empty()) sentence += ": " + exchange.held_back;
+  return sentence;
+}
+
 std::string bodyOf(const Exchange& exchange, const ReasonRow& row, BodyKind kind) {
   const std::string_view id = exchange.record.request_id;
   if (kind == BodyKind::kGrpc) return {};
   if (kind == BodyKind::kText) {
-    return fmt::format("{} {}\nremora: {} ({})\nrequest id: {}\n", row.status, http::phraseOf(row.status), row.sentence,
-                       row.token, id);
+    return fmt::format("{} {}\nremora: {} ({})\nrequest id: {}\n", row.status, http::phraseOf(row.status),
+                       sentenceOf(exchange, row), row.token, id);
   }
   return fmt::format(
       "{{\"type\":\"about:blank\",\"title\":\"{}\",\"status\":{},\"detail\":\"{}\",\"reason\":\"{}\","
       "\"request_id\":\"{}\"}}\n",
-      http::phraseOf(row.status), row.status, jsonText(row.sentence), row.token, jsonText(id));
+      http::phraseOf(row.status), row.status, jsonText(sentenceOf(exchange, row)), row.token, jsonText(id));
 }
 
 struct Reply {
@@ -85,11 +97,17 @@ Reply describeFailure(const Exchange& exchange, const ReasonRow& row) {
     case BodyKind::kGrpc:
       reply.add("Content-Type", "application/grpc");
       reply.add("grpc-status", std::to_string(row.grpc));
-      reply.add("grpc-message", http::grpc::encodeMessage(fmt::format("{} ({})", row.sentence, row.token)));
+      reply.add("grpc-message",
+                http::grpc::encodeMessage(fmt::format("{} ({})", sentenceOf(exchange, row), row.token)));
       break;
   }
   if (row.reason == Reason::kRateLimited) {
     for (auto& [name, value] : rateLimitFields(exchange)) reply.add(name, std::move(value));
+  }
+  if (row.reason == Reason::kOverloaded) reply.add("Retry-After", "1");
+  if (row.reason == Reason::kBreakerOpen) {
+    const auto wait = std::chrono::ceil<std::chrono::seconds>(exchange.limit_told.wait.value_or(Duration(0)));
+    reply.add("Retry-After", std::to_string(wait.count()));
   }
   if (row.status == 405) reply.add("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
   if (!exchange.record.request_id.empty()) reply.add("X-Request-Id", std::string(exchange.record.request_id));

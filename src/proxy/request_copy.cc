@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "proxy/forwarding.h"
+
 namespace remora::proxy {
 namespace {
 
@@ -69,16 +71,21 @@ Connection::Origin originOf(const Exchange& exchange, std::string text) {
 }  // namespace
 
 // As HTTP/1.1, whatever it came as.
-std::optional<std::string> RequestCopy::textOf(const Exchange& exchange) {
+std::optional<std::string> RequestCopy::textOf(Exchange& exchange) {
   const http::Request& request = exchange.request;
   const std::optional<std::string> body = exchange.request_body->copyOfWhole();
   if (!body || !request.upgrade.empty()) return std::nullopt;
   std::string text;
-  text.append(request.method_text).append(" ").append(exchange.record.target).append(" HTTP/1.1\r\n");
-  putField(text, "Host", request.host);
+  text.append(request.method_text).append(" ").append(exchange.record.target);
+  text.append(request.host.empty() ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
+  if (!request.host.empty()) putField(text, "Host", request.host);
+  const Nominations nominated(*request.headers);
   for (const http::Field& field : *request.headers) {
-    if (!isLeftOut(field)) putField(text, field.name, field.value);
+    if (field.id == Id::kTraceparent && exchange.listener->http.trace_context) continue;
+    if (!isLeftOut(field) && (field.id == Id::kTe || !isHopByHop(field, nominated)))
+      putField(text, field.name, field.value);
   }
+  if (exchange.listener->http.trace_context) putField(text, "traceparent", exchange.traceparentToSend());
   if (!exchange.record.request_id.empty()) putField(text, "X-Request-Id", exchange.record.request_id);
   if (request.body.framing != http::Framing::kNone) putField(text, "Content-Length", std::to_string(body->size()));
   text.append("\r\n").append(*body);
@@ -91,7 +98,8 @@ RequestCopy::RequestCopy(const Exchange& exchange, std::string text, uint32_t cl
       snapshot_(exchange.snapshot),
       listener_(exchange.listener),
       plan_(exchange.plan),
-      deadline_(exchange.deadline) {
+      deadline_(exchange.deadline),
+      scheme_(exchange.request.scheme == "https" ? "https" : "http") {
   plan_.cluster = cluster;
 }
 
@@ -101,6 +109,14 @@ RequestCopy::~RequestCopy() {
 }
 
 void RequestCopy::start() {
+  core_.loop().post(*this);
+}
+
+void RequestCopy::run() {
+  if (serving_) {
+    if (serving_.isEnded()) onEnd();
+    return;
+  }
   exchange_ = core_.takeExchange();
   serving_ = serve(*exchange_);
   serving_.start(*this);
@@ -111,7 +127,9 @@ loop::Task<void> RequestCopy::serve(Exchange& exchange) {
   const Exchange::HeadRead head = co_await exchange.readHead();
   if (head != Exchange::HeadRead::kHead) co_return fail(Reason::kInternal);
   exchange.begin(0);
+  exchange.is_copy = true;
   co_await exchange.checkRequest();
+  exchange.request.scheme = exchange.record.scheme = scheme_;
   exchange.is_copy = true;
   exchange.snapshot = snapshot_;
   exchange.listener = listener_;

@@ -16,13 +16,13 @@ namespace remora::proxy {
 class RequestCopy : public Connection, public Downstream, protected loop::TaskOwner {
  public:
   // Null: not all of the body is here, or it was too long to be kept; or the request asks for a switch of protocols.
-  static std::optional<std::string> textOf(const Exchange& exchange);
+  static std::optional<std::string> textOf(Exchange& exchange);
 
   // `text`: as textOf() gave it. `cluster`: where it goes, a position in the exchange's Snapshot.
   RequestCopy(const Exchange& exchange, std::string text, uint32_t cluster);
   ~RequestCopy() override;
 
-  // Runs attempts at it.
+  // Runs attempts at it, from the run queue: whoever copies may hold views of the core's scratch memory.
   void start() override;
   bool isIdle() const override { return false; }
   void abandon(Reason /*reason*/) override { serving_.destroy(); }
@@ -35,9 +35,7 @@ class RequestCopy : public Connection, public Downstream, protected loop::TaskOw
   Exchange& exchange() { return *exchange_; }
 
  private:
-  void run() override {
-    if (serving_.isEnded()) onEnd();
-  }
+  void run() override;
   void onTaskEnd() override { core_.loop().post(*this); }
   loop::Task<void> serve(Exchange& exchange);
 
@@ -45,6 +43,7 @@ class RequestCopy : public Connection, public Downstream, protected loop::TaskOw
   const snapshot::ListenerPlan* const listener_;
   Plan plan_;
   const Deadline deadline_;
+  const std::string_view scheme_;
   loop::Task<void> serving_;
   std::unique_ptr<Exchange> exchange_;
 };

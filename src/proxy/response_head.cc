@@ -71,7 +71,7 @@ Result<void> uploadOutcome(const Exchange& exchange) {
 // What comes with the head must be kept where the client has no window for it.
 size_t headRoom(Exchange& exchange) {
   constexpr size_t kLeast = 4096;
-  const size_t all = exchange.core.scratch().size();
+  const size_t all = exchange.core.bodyScratch().size();
   http::H2Stream* const client = exchange.downstream->h2();
   return client ? std::clamp(client->windowLeft(), kLeast, all) : all;
 }

@@ -9,6 +9,7 @@
 #include "http/grpc.h"
 #include "proxy/attempt.h"
 #include "proxy/hedge.h"
+#include "proxy/hold_back.h"
 #include "proxy/mirror.h"
 #include "proxy/sticky.h"
 
@@ -36,6 +37,10 @@ struct Tried {
   uint16_t status;  // of an answer
 
   bool failedWith(Reason reason) const { return !outcome && outcome.error().reason == reason; }
+  bool hasTimedOut() const {
+    return failedWith(Reason::kTryTimeout) || failedWith(Reason::kResponseTimeout) ||
+           failedWith(Reason::kExchangeTimeout);
+  }
   bool neverArrived() const { return !outcome && outcome.error().reached == Reached::kNo; }
 };
 
@@ -55,6 +60,17 @@ std::optional<upstream::Verdict> verdictOf(const Exchange& exchange, const Tried
   if (tried.status == 429 || grpc == kGrpcResourceExhausted) return Verdict::kOverloaded;
   if ((tried.status >= 502 && tried.status <= 504) || grpc == kGrpcUnavailable) return Verdict::kGatewayError;
   return tried.status >= 500 ? Verdict::kServerError : Verdict::kGood;
+}
+
+// Its time is over, and the caller chose how much it has: whoever sends requests with too little must not make a
+// service look ill to others.
+bool isCallersDoing(const Exchange& exchange, const Tried& tried) {
+  return tried.failedWith(Reason::kExchangeTimeout) &&
+         exchange.deadline < Deadline::after(exchange.record.start, exchange.plan.timeout);
+}
+
+bool isFailure(upstream::Verdict verdict) {
+  return verdict != upstream::Verdict::kGood && verdict != upstream::Verdict::kOverloaded;
 }
 
 bool isGrpcRetried(uint32_t on, uint32_t status) {
@@ -150,6 +166,7 @@ class Attempts {
   Freshness beginAttempt();
   void learn(const Tried& tried);
   Next nextAfter(const Tried& tried);
+  void learnAtEnd(const Tried& tried);
 
  private:
   const std::optional<model::Hedge>& hedge() const { return exchange_.plan.route().hedge; }
@@ -169,6 +186,7 @@ class Attempts {
   std::optional<uint64_t> hash_;
   const model::Subset* subset_ = nullptr;  // of the route's destination, if it asks for labels
   uint32_t retries_ = 0;                   // by the route's retry
+  Instant tried_at_;                       // the beginning of this attempt
   uint8_t refused_ = 0;                    // endpoints that couldn't be connected to
 };
 
@@ -179,6 +197,7 @@ Freshness Attempts::firstFreshness() {
   const auto most = static_cast<size_t>(retry_->body.count);
   if (exchange_.request_body->remaining() > most) return Freshness::kFresh;
   exchange_.request_body->keepForReplay(most);
+  exchange_.promiseMemory(static_cast<int64_t>(most));
   return Freshness::kAny;
 }
 
@@ -186,7 +205,8 @@ void Attempts::begin() {
   freshness_ = firstFreshness();
   hash_ = hashOrMakeCookie(exchange_, cluster_->options());
   cluster_->noteRequest();
-  if (hedge()) cluster_->shared().hedges.deposit({.percent = hedge()->percent, .floor = hedge()->floor});
+  if (hedge() && !exchange_.is_copy)
+    cluster_->shared().hedges.deposit({.percent = hedge()->percent, .floor = hedge()->floor});
 }
 
 Result<void> Attempts::choose() {
@@ -213,8 +233,10 @@ void Attempts::noteSubset() {
 Freshness Attempts::beginAttempt() {
   upstream::EndpointState& endpoint = *exchange_.endpoint;
   ++record_.attempts;
+  tried_at_ = core_.now();
   record_.endpoint = endpoint.endpoint.text;
   record_.decide(Outcome::kEndpointChosen, {}, endpoint.index, core_.now());
+  exchange_.sent_at = core_.now();  // it isn't yet
   exchange_.try_deadline = Deadline::after(core_.now(), retry_->try_timeout);
   return freshness_;
 }
@@ -226,16 +248,32 @@ void Attempts::learn(const Tried& tried) {
     record_.decide(Outcome::kAttemptFailed, {}, static_cast<uint16_t>(tried.outcome.error().reason), core_.now());
   }
   const std::optional<upstream::Verdict> verdict = verdictOf(exchange_, tried);
-  if (tried.outcome && hedge()) {
-    exchange_.snapshot->p95(*exchange_.listener, exchange_.plan.choice.route->index).note(record_.upstream);
+  if (tried.outcome && hedge() && !exchange_.is_copy) {
+    exchange_.snapshot->p95(*exchange_.listener, exchange_.plan.choice.route->index).note(core_.now() - tried_at_);
   }
   if (!verdict) return;
+  if (!isCallersDoing(exchange_, tried)) {
+    // What fails at once says nothing of how long it takes, what times out says much.
+    if (*verdict == upstream::Verdict::kGood || tried.hasTimedOut()) {
+      cluster_->noteTime(exchange_.sent_at, core_.now() - exchange_.sent_at, core_.ids());
+    }
+    tellBreaker(exchange_, *cluster_, isFailure(*verdict));
+  }
   using Change = upstream::ClusterShared::Change;
   const Duration took = core_.now() - (tried.outcome ? exchange_.sent_at : record_.start);
   const Change change = cluster_->note(endpoint, *verdict, took, core_.ids());
   if (change == Change::kNone) return;
   if (change == Change::kEjected) core_.metrics().ejections.add();
   record_.decide(change == Change::kEjected ? Outcome::kEjected : Outcome::kReturned, {}, endpoint.index, core_.now());
+}
+
+// What the client gets in the end is what admission control goes by. One that says that it has too much succeeds in
+// nothing.
+void Attempts::learnAtEnd(const Tried& tried) {
+  const auto& options = cluster_->options().admission;
+  if (!options || isCallersDoing(exchange_, tried)) return;
+  const std::optional<upstream::Verdict> verdict = verdictOf(exchange_, tried);
+  if (verdict) cluster_->shared().admission.note(*verdict != upstream::Verdict::kGood, *options, core_.now());
 }
 
 Attempts::Next Attempts::nextAfter(const Tried& tried) {
@@ -285,6 +323,9 @@ Attempts::Next Attempts::nextByRetry(const Tried& tried) {
     }
   }
   if (exchange_.deadline.hasPassed(core_.now() + wait)) return deny(RetryDenial::kDeadline);
+  if (cluster_->options().breaker && cluster_->shared().breaker->state() != upstream::CircuitBreaker::State::kClosed) {
+    return deny(RetryDenial::kBreaker);
+  }
   if (!cluster_->shared().retries.withdraw(cluster_->options().retry_budget, core_.now())) {
     return deny(RetryDenial::kBudget);
   }
@@ -299,36 +340,6 @@ Attempts::Next Attempts::deny(observe::RetryDenial denial) {
   return {};
 }
 
-// The service's limits.requests: waits, in the order of the process, where all of them run.
-loop::Task<void> awaitPermit(Core& core, Exchange& exchange, upstream::ClusterState& cluster) {
-  const std::shared_ptr<upstream::Permits> permits = cluster.shared().requests;
-  const auto most = static_cast<int32_t>(permits->most());
-  if (!permits->mayWait()) {
-    core.metrics().requests_overflowed.add();
-    co_return fail(Reason::kRequestsFull, Reached::kNo, most);
-  }
-  const net::Patience patience =
-      exchange.patience(cluster.options().limits.pending_timeout, Failure{Reason::kPendingTimeout, Reached::kNo, most});
-  const Instant began = core.now();
-  const Result<void> waited =
-      co_await loop::asResult(upstream::PermitWait(permits, core.loop(), patience, exchange.permit));
-  if (!waited) {
-    core.metrics().requests_overflowed.add();
-    co_return waited;
-  }
-  exchange.record.decide(Outcome::kPending, {}, millisOf(core.now() - began), core.now());
-  co_return loop::done;
-}
-
-// True: none is needed, or it was had at once.
-bool takePermit(Core& core, Exchange& exchange, upstream::ClusterState& cluster) {
-  const std::shared_ptr<upstream::Permits>& permits = cluster.shared().requests;
-  if (permits->most() == 0) return true;
-  if (!permits->tryTake()) return false;
-  exchange.permit = {permits, core.loop()};
-  return true;
-}
-
 }  // namespace
 
 bool mayTryAnother(const Failure& failure, uint8_t attempts, size_t endpoints) {
@@ -340,7 +351,8 @@ loop::Task<void> tryUpstreams(Core& core, Exchange& exchange) {
   observe::ExchangeRecord& record = exchange.record;
   Attempts attempts(core, exchange);
   attempts.begin();
-  if (!takePermit(core, exchange, attempts.cluster())) co_await awaitPermit(core, exchange, attempts.cluster());
+  co_await mayAsk(exchange, attempts.cluster());
+  if (!takePermit(exchange, attempts.cluster())) co_await awaitPermit(exchange, attempts.cluster());
   Next next{.kind = Next::Kind::kOtherEndpoint};
   for (;;) {
     if (exchange.cancelsOnFin() && exchange.downstream->stream().hasHangup()) co_return fail(Reason::kClientGone);
@@ -353,6 +365,7 @@ loop::Task<void> tryUpstreams(Core& core, Exchange& exchange) {
     attempts.learn(tried);
     next = attempts.nextAfter(tried);
     if (next.kind == Next::Kind::kDone) {
+      attempts.learnAtEnd(tried);
       exchange.try_deadline = Deadline::never();  // an answer may take its time once it has begun
       if (!exchange.plan.route().mirrors.empty()) mirror(exchange);
       if (tried.outcome) {

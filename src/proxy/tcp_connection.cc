@@ -23,10 +23,12 @@ TcpConnection::TcpConnection(Core& core, Origin origin, const snapshot::TcpChain
       server_name_(std::move(server_name)) {
   describe(chain);
   core_.metrics().tcp_active.add();
+  core_.overload().promise(Overload::kExchangeBytes);
 }
 
 TcpConnection::~TcpConnection() {
   core_.metrics().tcp_active.sub();
+  core_.overload().takeBack(Overload::kExchangeBytes);
 }
 
 void TcpConnection::describe(const snapshot::TcpChain* chain) {
@@ -101,7 +103,7 @@ loop::Task<void> TcpConnection::connect() {
 loop::Task<void> TcpConnection::relay() {
   relay_.emplace(ByteRelay::Parts{.client = transport(),
                                   .upstream = lease_.stream(),
-                                  .scratch = core_.scratch(),
+                                  .scratch = core_.bodyScratch(),
                                   .write_stall = write_stall_,
                                   .received = &record_.bytes_received,
                                   .sent = &record_.bytes_sent});

@@ -82,9 +82,9 @@ class ScriptedConnector final : public net::Connector {
 class World {
  public:
   explicit World(const std::function<void(model::Config&)>& change = {}) : World(changed(change)) {}
-  explicit World(model::Config config) {
-    core_ = std::make_unique<Core>(
-        Core::Parts{.loop = loop_, .connector = connector, .metrics = metrics, .seed = {1, 2, 3, 4}});
+  explicit World(model::Config config, Overload* overload = nullptr) {
+    core_ = std::make_unique<Core>(Core::Parts{
+        .loop = loop_, .connector = connector, .metrics = metrics, .seed = {1, 2, 3, 4}, .overload = overload});
     adopt(std::move(config));
     endpoints({"10.0.0.1"});
   }

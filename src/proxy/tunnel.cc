@@ -72,7 +72,7 @@ loop::Task<void> tunnel(Exchange& exchange) {
   {
     ByteRelay relay({.client = client,
                      .upstream = upstream,
-                     .scratch = core.scratch(),
+                     .scratch = core.bodyScratch(),
                      .write_stall = exchange.timeouts().write_stall,
                      .received = &exchange.tunnel_received,
                      .sent = &exchange.record.bytes_sent});

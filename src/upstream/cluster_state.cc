@@ -27,7 +27,7 @@ void ClusterState::configure(const model::Cluster& cluster, std::shared_ptr<cons
   forgetSubsets();
   options_.endpoints.clear();
   for (const Ref<EndpointState>& endpoint : endpoints_) endpoint->setOptions(options_.pool);
-  shared_->requests->setBounds(options_.limits.requests, options_.limits.pending);
+  shared_->applyLimits(options_);
   seen_version_ = 0;
 }
 
@@ -64,7 +64,7 @@ void ClusterState::adopt(EndpointSetPtr set) {
     shared_ = set->shared;
     rate_ = 0;
   }
-  shared_->requests->setBounds(options_.limits.requests, options_.limits.pending);
+  shared_->applyLimits(options_);
   set_ = std::move(set);
   seen_version_ = 0;
 }
@@ -178,6 +178,19 @@ ClusterShared::Change ClusterState::note(EndpointState& endpoint, Verdict verdic
   if (!options_.outlier) return ClusterShared::Change::kNone;
   return shared_->note(*endpoint.endpoint.health, verdict, *options_.outlier, loop_.now(), unitOf(random.next()),
                        health_);
+}
+
+void ClusterState::noteTime(Instant sent, Duration took, observe::IdSource& random) {
+  if (!options_.adaptive) return;
+  const uint32_t active = shared_->requests->active();
+  if (shared_->adaptive.note(sent, took, active, *options_.adaptive, loop_.now(), unitOf(random.next()))) {
+    metrics_.adaptive_limit_changes.add();
+    shared_->applyLimits(options_);
+  }
+}
+
+void ClusterState::heedTime() {
+  if (options_.adaptive && shared_->adaptive.heed(*options_.adaptive, loop_.now())) shared_->applyLimits(options_);
 }
 
 void ClusterState::closeIdle() {

@@ -44,7 +44,12 @@ class ClusterState : public RefCounted<ClusterState> {
   void noteRequest();
   // How an attempt at it ended, and after how long.
   ClusterShared::Change note(EndpointState& endpoint, Verdict verdict, Duration took, observe::IdSource& random);
+  // How long one took that was sent at `sent`, for the adaptive limit.
+  void noteTime(Instant sent, Duration took, observe::IdSource& random);
+  // Before one is held back: the adaptive limit may be due for another value though nothing is answered.
+  void heedTime();
   ClusterShared& shared() { return *shared_; }
+  const ClusterShared& shared() const { return *shared_; }
   // So few endpoints are well, as choose() saw it last, that all are tried.
   bool panics() const { return balancer_.panics(); }
   size_t available() const { return available_; }

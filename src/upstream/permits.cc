@@ -1,5 +1,6 @@
 #include "upstream/permits.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace remora::upstream {
@@ -13,46 +14,119 @@ Permits::Permit& Permits::Permit::operator=(Permit&& other) noexcept {
 Permits::Permit::~Permit() {
   if (!from_) return;
   from_->active_.fetch_sub(1);
-  if (from_->waiting_.load() > 0) handOut(from_, *loop_);
+  if (from_->waiting() > 0) handOut(from_, *loop_);
 }
 
-void Permits::setBounds(uint32_t most, uint32_t waiting_most) {
+void Permits::setBounds(uint32_t most, uint32_t waiting_most, uint32_t low_percent) {
   most_.store(most, std::memory_order_relaxed);
   waiting_most_.store(waiting_most, std::memory_order_relaxed);
+  low_percent_.store(low_percent, std::memory_order_relaxed);
 }
 
-bool Permits::tryTake() {
-  return waiting_.load() == 0 && takeIfRoom();
+uint32_t Permits::mostFor(Priority priority) const {
+  const uint32_t most = this->most();
+  if (priority != Priority::kLow || most == 0) return most;
+  const uint64_t share = uint64_t{most} * low_percent_.load(std::memory_order_relaxed) / 100;
+  return std::max(static_cast<uint32_t>(share), 1U);
 }
 
-bool Permits::takeIfRoom() {
-  uint32_t active = active_.load();
-  while (active < most() || most() == 0) {
-    if (active_.compare_exchange_weak(active, active + 1)) return true;
+uint32_t Permits::waiting() const {
+  uint32_t sum = 0;
+  for (const std::atomic<uint32_t>& count : waiting_) sum += count.load();
+  return sum;
+}
+
+bool Permits::mayWait(Priority priority) const {
+  if (waiting() < waiting_most_.load(std::memory_order_relaxed)) return true;
+  for (auto lower = static_cast<size_t>(priority) + 1; lower < model::kPriorities; ++lower) {
+    if (waiting_[lower].load() > 0) return true;
   }
   return false;
 }
 
-// Who has waited longest gets what there is. Who gave one back looks whether somebody waits, who begins to wait looks
-// whether there is one: in either order one of the two sees the other.
-void Permits::handOut(const std::shared_ptr<Permits>& self, loop::Loop& here) {
+bool Permits::tryTake(Priority priority) {
+  for (size_t before = 0; before <= static_cast<size_t>(priority); ++before) {
+    if (waiting_[before].load() > 0) return false;
+  }
+  return takeIfRoom(priority);
+}
+
+bool Permits::takeIfRoom(Priority priority) {
+  uint32_t active = active_.load();
   for (;;) {
-    std::shared_ptr<Waiter> first;
-    {
-      const std::lock_guard lock(self->mutex_);
-      while (!self->queue_.empty() && self->queue_.front()->state.load() == Waiter::State::kGone) {
-        self->queue_.pop_front();
+    const uint32_t most = mostFor(priority);
+    if (most != 0 && active >= most) return false;
+    if (active_.compare_exchange_weak(active, active + 1)) return true;
+  }
+}
+
+// False: the queue is full.
+bool Permits::enqueue(const std::shared_ptr<Waiter>& waiter) {
+  std::shared_ptr<Waiter> displaced;
+  {
+    const std::lock_guard lock(mutex_);
+    if (waiting() >= waiting_most_.load(std::memory_order_relaxed)) {
+      displaced = lastBelow(waiter->priority);
+      if (!displaced) {
+        waiter->state = Waiter::State::kGone;
+        return false;
       }
-      if (self->queue_.empty() || !self->takeIfRoom()) return;
-      first = std::move(self->queue_.front());
-      self->queue_.pop_front();
-      auto expected = Waiter::State::kWaiting;
-      if (!first->state.compare_exchange_strong(expected, Waiter::State::kGranted)) {  // it went this very moment
-        self->active_.fetch_sub(1);
-        continue;
-      }
-      self->waiting_.fetch_sub(1);
+      remove(*displaced, Waiter::State::kGone);
     }
+    Queue& queue = of(queues_, waiter->priority);
+    waiter->place = queue.insert(queue.end(), waiter);
+    of(waiting_, waiter->priority).fetch_add(1);
+  }
+  if (!displaced) return true;
+  if (&displaced->loop == &waiter->loop) {
+    refuse(*displaced);
+  } else {
+    displaced->loop.mailbox().post([displaced] { refuse(*displaced); });
+  }
+  return true;
+}
+
+void Permits::refuse(Waiter& waiter) {
+  PermitWait* const wait = std::exchange(waiter.wait, nullptr);
+  if (wait) wait->finish(waiter.loop.queue(), std::unexpected(wait->full_));
+}
+
+// Of the lowest priority that waits, and of these who came last.
+std::shared_ptr<Permits::Waiter> Permits::lastBelow(Priority priority) {
+  for (size_t lower = model::kPriorities - 1; lower > static_cast<size_t>(priority); --lower) {
+    if (!queues_[lower].empty()) return queues_[lower].back();
+  }
+  return nullptr;
+}
+
+void Permits::remove(Waiter& waiter, Waiter::State into) {
+  waiter.state = into;
+  of(waiting_, waiter.priority).fetch_sub(1);
+  of(queues_, waiter.priority).erase(waiter.place);  // whoever calls holds it besides
+}
+
+// Its time is over or its owner is gone. False: it is granted already, or displaced.
+bool Permits::leave(Waiter& waiter) {
+  const std::lock_guard lock(mutex_);
+  if (waiter.state != Waiter::State::kWaiting) return false;
+  remove(waiter, Waiter::State::kGone);
+  return true;
+}
+
+// Who is next, with a permit taken for it; null: there is none, or nobody waits that may have one.
+std::shared_ptr<Permits::Waiter> Permits::next() {
+  const std::lock_guard lock(mutex_);
+  const auto first = std::ranges::find_if(queues_, [](const Queue& queue) { return !queue.empty(); });
+  if (first == queues_.end() || !takeIfRoom(first->front()->priority)) return nullptr;
+  std::shared_ptr<Waiter> waiter = first->front();
+  remove(*waiter, Waiter::State::kGranted);
+  return waiter;
+}
+
+// Who gave one back looks whether somebody waits, who begins to wait looks whether there is one: in either order one of
+// the two sees the other.
+void Permits::handOut(const std::shared_ptr<Permits>& self, loop::Loop& here) {
+  while (const std::shared_ptr<Waiter> first = self->next()) {
     if (&first->loop == &here) {
       deliver(self, *first);
     } else {
@@ -70,33 +144,28 @@ void Permits::deliver(const std::shared_ptr<Permits>& self, Waiter& waiter) {
 }
 
 PermitWait::PermitWait(std::shared_ptr<Permits> permits, loop::Loop& loop, const net::Patience& patience,
-                       Permits::Permit& into)
+                       Permits::Permit& into, Priority priority, Failure full)
     : permits_(std::move(permits)),
       loop_(loop),
       into_(into),
       late_(patience.failure(loop.now())),
-      waiter_(std::make_shared<Permits::Waiter>(loop)) {
-  waiter_->wait = this;
-  {
-    const std::lock_guard lock(permits_->mutex_);
-    permits_->queue_.push_back(waiter_);
-    permits_->waiting_.fetch_add(1);
+      full_(full),
+      waiter_(std::make_shared<Permits::Waiter>(loop, priority)) {
+  if (!permits_->enqueue(waiter_)) {
+    finishNow(std::unexpected(full_));
+    return;
   }
+  waiter_->wait = this;
   loop.timers().arm(*this, patience.until(loop.now()));
   Permits::handOut(permits_, loop);
 }
 
 PermitWait::~PermitWait() {
-  waiter_->wait = nullptr;
-  auto expected = Permits::Waiter::State::kWaiting;
-  if (waiter_->state.compare_exchange_strong(expected, Permits::Waiter::State::kGone)) permits_->waiting_.fetch_sub(1);
+  if (std::exchange(waiter_->wait, nullptr)) permits_->leave(*waiter_);
 }
 
 void PermitWait::onTime() {
-  auto expected = Permits::Waiter::State::kWaiting;
-  // Granted already: the permit is on its way here.
-  if (!waiter_->state.compare_exchange_strong(expected, Permits::Waiter::State::kGone)) return;
-  permits_->waiting_.fetch_sub(1);
+  if (!permits_->leave(*waiter_)) return;  // the permit, or the refusal, is on its way here
   waiter_->wait = nullptr;
   finish(loop_.queue(), std::unexpected(late_));
 }

@@ -16,16 +16,19 @@ namespace {
 using Permit = Permits::Permit;
 
 struct Waiting {
-  Waiting(const std::shared_ptr<Permits>& permits, loop::Loop& loop, std::string& order, char name, Duration patience)
-      : run(wait(permits, loop, order, name, patience)) {}
+  Waiting(const std::shared_ptr<Permits>& permits, loop::Loop& loop, std::string& order, char name, Duration patience,
+          Priority priority)
+      : run(wait(permits, loop, order, name, patience, priority)) {}
   loop::Task<void> wait(std::shared_ptr<Permits> permits, loop::Loop& loop, std::string& order, char name,
-                        Duration patience) {
+                        Duration patience, Priority priority) {
     const net::Patience terms{.stall = patience, .stalled = Failure{Reason::kPendingTimeout}};
-    const Result<void> got = co_await loop::asResult(PermitWait(permits, loop, terms, permit));
+    const Result<void> got = co_await loop::asResult(PermitWait(permits, loop, terms, permit, priority));
     order += got ? name : '-';
+    if (!got) reason = got.error().reason;
     co_return loop::done;
   }
   Permit permit;
+  Reason reason = Reason::kOk;  // why it got none
   loop::TestRun<void> run;
 };
 
@@ -36,7 +39,10 @@ class PermitsTest : public testing::Test {
     return Permit(permits_, loop_.loop());
   }
   std::unique_ptr<Waiting> wait(char name, Duration patience = std::chrono::seconds(10)) {
-    auto waiting = std::make_unique<Waiting>(permits_, loop_.loop(), order_, name, patience);
+    return wait(name, Priority::kNormal, patience);
+  }
+  std::unique_ptr<Waiting> wait(char name, Priority priority, Duration patience = std::chrono::seconds(10)) {
+    auto waiting = std::make_unique<Waiting>(permits_, loop_.loop(), order_, name, patience, priority);
     loop_.settle();
     return waiting;
   }
@@ -80,8 +86,8 @@ TEST_F(PermitsTest, WhoGoesAwayOrWaitsTooLongIsPassedOver) {
   auto gone = wait('g');
   auto late = wait('l', Milliseconds(100));
   EXPECT_FALSE(permits_->mayWait());
-  auto last = wait('z');
   gone.reset();
+  auto last = wait('z');
   loop_.advance(Milliseconds(200));
   EXPECT_EQ(order_, "-");
   EXPECT_EQ(permits_->waiting(), 1u);
@@ -112,11 +118,82 @@ TEST_F(PermitsTest, ALimitThatIsLiftedHoldsNobodyBack) {
   EXPECT_EQ(order_, "a");
 }
 
+TEST_F(PermitsTest, ThePriorityComesBeforeTheTimeOfWaiting) {
+  permits_->setBounds(1, 10);
+  auto held = take();
+  auto low = wait('l', Priority::kLow);
+  auto normal = wait('n', Priority::kNormal);
+  auto second = wait('m', Priority::kNormal);
+  auto high = wait('h', Priority::kHigh);
+  for (auto* each : {&high, &normal, &second, &low}) {
+    held.reset();
+    loop_.settle();
+    ASSERT_TRUE((*each)->permit);
+    held = std::move((*each)->permit);
+  }
+  EXPECT_EQ(order_, "hnml");
+}
+
+TEST_F(PermitsTest, LowOnesHaveAShare) {
+  permits_->setBounds(10, 10, 80);
+  std::vector<Permit> held;
+  while (permits_->tryTake(Priority::kLow)) held.emplace_back(permits_, loop_.loop());
+  EXPECT_EQ(held.size(), 8u);
+  auto low = wait('l', Priority::kLow);
+  EXPECT_TRUE(permits_->tryTake(Priority::kNormal)) << "who waits for the share is in nobody's way";
+  held.emplace_back(permits_, loop_.loop());
+  held.pop_back();
+  loop_.settle();
+  EXPECT_EQ(order_, "");
+  held.pop_back();
+  loop_.settle();
+  EXPECT_EQ(order_, "l");
+  permits_->setBounds(1, 10, 0);
+  EXPECT_EQ(permits_->mostFor(Priority::kLow), 1u) << "never none at all";
+}
+
+TEST_F(PermitsTest, AHigherOneTakesThePlaceOfTheLastOfTheLowest) {
+  permits_->setBounds(1, 3);
+  auto held = take();
+  auto normal = wait('n', Priority::kNormal);
+  auto low = wait('l', Priority::kLow);
+  auto last = wait('m', Priority::kLow);
+  EXPECT_FALSE(permits_->mayWait(Priority::kLow));
+  EXPECT_TRUE(permits_->mayWait(Priority::kNormal));
+  auto refused = wait('r', Priority::kLow);
+  EXPECT_EQ(order_, "-") << "itself";
+  auto high = wait('h', Priority::kHigh);
+  EXPECT_EQ(order_, "--");
+  EXPECT_EQ(last->reason, Reason::kRequestsFull);
+  EXPECT_EQ(permits_->waiting(), 3u);
+  auto second = wait('s', Priority::kNormal);
+  EXPECT_EQ(low->reason, Reason::kRequestsFull);
+  EXPECT_FALSE(permits_->mayWait(Priority::kNormal)) << "an equal one doesn't";
+  for (auto* each : {&high, &normal, &second}) {
+    held.reset();
+    loop_.settle();
+    ASSERT_TRUE((*each)->permit);
+    held = std::move((*each)->permit);
+  }
+  EXPECT_EQ(order_, "---hns");
+}
+
+TEST_F(PermitsTest, LowOnesThatWaitForEverLeaveNothingBehind) {
+  permits_->setBounds(2, 4, 50);
+  auto held = take();
+  for (int i = 0; i < 100; ++i) {
+    auto low = wait('l', Priority::kLow, Milliseconds(10));
+    loop_.advance(Milliseconds(20));
+    EXPECT_EQ(permits_->waiting(), 0u);
+  }
+  EXPECT_EQ(order_, std::string(100, '-'));
+}
+
 // Four cores with real loops: never more than the limit at once, and everybody gets one in the end.
 TEST(Permits, CoresShareThemExactly) {
   constexpr uint32_t kMost = 3;
   auto permits = std::make_shared<Permits>();
-  permits->setBounds(kMost, 1'000'000);
+  permits->setBounds(kMost, 1'000'000, 70);
   std::atomic<int> running{0};
   std::atomic<int> most{0};
   std::atomic<int> done{0};
@@ -131,11 +208,12 @@ TEST(Permits, CoresShareThemExactly) {
     const auto work = [&]() -> loop::Task<void> {
       for (int i = 0; i < kEach / 5; ++i) {
         Permit permit;
-        if (permits->tryTake()) {
+        const auto priority = static_cast<Priority>(i % 3);
+        if (permits->tryTake(priority)) {
           permit = Permit(permits, loop);
         } else {
           const net::Patience patience{.stall = std::chrono::seconds(60), .stalled = Failure{Reason::kPendingTimeout}};
-          co_await PermitWait(permits, loop, patience, permit);
+          co_await PermitWait(permits, loop, patience, permit, priority);
         }
         const int now = ++running;
         int seen = most.load();

@@ -118,6 +118,16 @@ ClusterShared::Change ClusterShared::leaveOut(EndpointHealth& endpoint, uint32_t
   return Change::kEjected;
 }
 
+bool ClusterShared::isAdaptive(const model::Cluster& options) const {
+  const uint32_t fixed = options.limits.requests;
+  return options.adaptive && (fixed == 0 || adaptive.limit(*options.adaptive) < fixed);
+}
+
+void ClusterShared::applyLimits(const model::Cluster& options) {
+  const uint32_t most = isAdaptive(options) ? adaptive.limit(*options.adaptive) : options.limits.requests;
+  requests->setBounds(most, options.limits.pending, options.limits.low_percent);
+}
+
 void ClusterShared::setChecked(EndpointHealth& endpoint, Checked checked) {
   if (endpoint.checked.exchange(checked, std::memory_order_relaxed) == checked) return;
   version_.fetch_add(1, std::memory_order_release);

@@ -11,6 +11,9 @@
 
 #include "base/deadline.h"
 #include "model/cluster.h"
+#include "upstream/adaptive_limit.h"
+#include "upstream/admission_control.h"
+#include "upstream/circuit_breaker.h"
 #include "upstream/permits.h"
 
 namespace remora::upstream {
@@ -91,6 +94,13 @@ class ClusterShared {
   // Changes with the standing of any endpoint.
   uint64_t version() const { return version_.load(std::memory_order_acquire); }
 
+  // What may be under way: the limit that is configured, or the adaptive one where it is lower.
+  void applyLimits(const model::Cluster& options);
+  bool isAdaptive(const model::Cluster& options) const;
+
+  AdaptiveLimit adaptive;
+  AdmissionControl admission;
+  const std::shared_ptr<CircuitBreaker> breaker = std::make_shared<CircuitBreaker>();
   // Somebody sends the cluster requests; written once between two times that checks ask, then only read.
   void noteUse() {
     if (!is_used_.load(std::memory_order_relaxed)) is_used_.store(true, std::memory_order_relaxed);

@@ -1,0 +1,24 @@
+// What holds a request back before its first attempt: a service that fails, how many may run at it at once, and who
+// goes first. Belongs to one core.
+#pragma once
+
+#include "loop/task.h"
+#include "model/priority.h"
+#include "proxy/exchange.h"
+
+namespace remora::proxy {
+
+// The service's circuit_breaker and admission_control: both refuse at once.
+Result<void> mayAsk(Exchange& exchange, upstream::ClusterState& cluster);
+// What one attempt tells the circuit breaker.
+void tellBreaker(Exchange& exchange, upstream::ClusterState& cluster, bool is_failure);
+
+// By its route, and by the header that the route names.
+model::Priority priorityOf(const Exchange& exchange);
+
+// Of the service's limit, into exchange.permit. True: none is needed, or it was had at once.
+bool takePermit(Exchange& exchange, upstream::ClusterState& cluster);
+// Waits for one, by priority and then in the order of the process. Fails where too many wait already, or for too long.
+loop::Task<void> awaitPermit(Exchange& exchange, upstream::ClusterState& cluster);
+
+}  // namespace remora::proxy
