@@ -87,6 +87,14 @@ std::vector<std::string> policiesOf(const model::Route& route) {
     all.push_back(
         fmt::format("mirror: a copy of {} goes to service {}", percentText(mirror.percent), mirror.to.cluster));
   }
+  if (route.priority != model::RoutePriority()) {
+    constexpr std::string_view kNames[] = {"high", "normal", "low"};
+    all.push_back(fmt::format("priority: {}{}", kNames[static_cast<size_t>(route.priority.is)],
+                              route.priority.header.empty() ? ""
+                              : route.priority.may_raise
+                                  ? ", or what header " + route.priority.header + " says"
+                                  : ", or less if header " + route.priority.header + " says so"));
+  }
   if (route.hedge) {
     all.push_back(fmt::format("hedge: a second attempt when the first has no answer after {}, for {} at most",
                               route.hedge->after.count() > 0 ? limitText(route.hedge->after) : "the route's own p95",
@@ -102,6 +110,24 @@ std::vector<std::string> policiesOf(const model::Cluster& cluster) {
   if (cluster.limits.requests) {
     add(fmt::format("limits.requests: {} run at once in this process; {} more wait, each up to {}, the others get 503",
                     cluster.limits.requests, cluster.limits.pending, limitText(cluster.limits.pending_timeout)));
+  }
+  if (const auto& adaptive = cluster.adaptive) {
+    add(fmt::format(
+        "adaptive_concurrency: between {} and {} run at once, as many as latency shows that it can do; others "
+        "wait as for limits.requests",
+        adaptive->min, adaptive->max));
+  }
+  if (const auto& breaker = cluster.breaker) {
+    add(
+        fmt::format("circuit_breaker: when {} % of at least {} requests in {} fail, the others get 503 for {}; then {} "
+                    "requests try it",
+                    breaker->errors_percent, breaker->requests, limitText(breaker->window), limitText(breaker->open),
+                    breaker->probes));
+  }
+  if (const auto& admission = cluster.admission) {
+    add(fmt::format(
+        "admission_control: with fewer than {} % that succeed a share of the requests gets 503, {} % at most",
+        admission->threshold_percent, admission->reject_most_percent));
   }
   if (cluster.outlier) {
     add(fmt::format(

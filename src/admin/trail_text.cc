@@ -93,8 +93,50 @@ std::string heldBackWords(const TrailEntry& entry) {
     case Outcome::kRateLimited:
       return entry.argument ? "more than the rate_limit allows; only told of, since it is a shadow"
                             : "more than the rate_limit allows";
+    case Outcome::kOverloaded:
+      return overloadWords(entry.argument);
+    case Outcome::kRateLimitAsked:
+      return limitWords(observe::LimitAnswer::of(entry.argument));
     default:
       return {};
+  }
+}
+
+// Of what is tried again, beside another or elsewhere, and of what is known of endpoints.
+std::string choiceWords(const TrailEntry& entry) {
+  switch (entry.outcome) {
+    case Outcome::kStatusRetried:
+      return fmt::format("status {}: the route's retry takes it for a failure", entry.argument);
+    case Outcome::kBackedOff:
+      return fmt::format("for {} ms", entry.argument);
+    case Outcome::kRetryDenied:
+      return std::string(observe::wordsOf(static_cast<observe::RetryDenial>(entry.argument)));
+    case Outcome::kEjected:
+      return fmt::format("endpoint {} of the set: it failed too often in a row", entry.argument);
+    case Outcome::kReturned:
+      return fmt::format("endpoint {} of the set: it answers well again", entry.argument);
+    case Outcome::kFaultDelayed:
+      return fmt::format("for {} ms on purpose: the route's fault.delay", entry.argument);
+    case Outcome::kFaultAborted:
+      return fmt::format("with status {} on purpose: the route's fault.abort", entry.argument);
+    case Outcome::kMirrored:
+      return "a copy to the route's mirror, whose answer goes nowhere";
+    case Outcome::kHedged:
+      return fmt::format("beside the first attempt, which takes long, at endpoint {} of the set", entry.argument);
+    case Outcome::kHedgeWon:
+      return fmt::format("endpoint {} of the set answered first; the first attempt is cancelled", entry.argument);
+    case Outcome::kStuck:
+      return entry.argument ? "its cookie names an endpoint that is gone or ill: another is chosen, and its cookie sent"
+                            : "to the endpoint that its cookie names";
+    case Outcome::kPanicked:
+      return entry.argument ? fmt::format("too few endpoints are well ({}), so all of them are tried; see /clusters",
+                                          entry.argument)
+                            : "no endpoint is well, so all of them are tried; see /clusters";
+    case Outcome::kSubset:
+      return entry.argument ? "among the " + counted(entry.argument, "endpoint") + " with the labels of the route"
+                            : "no endpoint has the labels of the route: any is taken, as its fallback says";
+    default:
+      return heldBackWords(entry);
   }
 }
 
@@ -133,54 +175,9 @@ std::string wordsOf(const TrailEntry& entry, const TrailNames& names) {
       return counted(entry.argument, "decision") + " lost here: the trail was full";
     case Outcome::kChainChosen:
       return fmt::format("chain {}", entry.argument);
-    case Outcome::kStatusRetried:
-      return fmt::format("status {}: the route's retry takes it for a failure", entry.argument);
-    case Outcome::kBackedOff:
-      return fmt::format("for {} ms", entry.argument);
-    case Outcome::kRetryDenied:
-      return std::string(observe::wordsOf(static_cast<observe::RetryDenial>(entry.argument)));
-    case Outcome::kEjected:
-      return fmt::format("endpoint {} of the set: it failed too often in a row", entry.argument);
-    case Outcome::kReturned:
-      return fmt::format("endpoint {} of the set: it answers well again", entry.argument);
-    case Outcome::kLimited:
-    case Outcome::kAdaptiveLimited:
-    case Outcome::kDisplaced:
-    case Outcome::kBreakerRefused:
-    case Outcome::kBreakerChanged:
-    case Outcome::kAdmissionRefused:
-    case Outcome::kPending:
-    case Outcome::kRateLimited:
-      return heldBackWords(entry);
-    case Outcome::kOverloaded:
-      return overloadWords(entry.argument);
-    case Outcome::kFaultDelayed:
-      return fmt::format("for {} ms on purpose: the route's fault.delay", entry.argument);
-    case Outcome::kFaultAborted:
-      return fmt::format("with status {} on purpose: the route's fault.abort", entry.argument);
-    case Outcome::kMirrored:
-      return "a copy to the route's mirror, whose answer goes nowhere";
-    case Outcome::kHedged:
-      return fmt::format("beside the first attempt, which takes long, at endpoint {} of the set", entry.argument);
-    case Outcome::kHedgeWon:
-      return fmt::format("endpoint {} of the set answered first; the first attempt is cancelled", entry.argument);
-    case Outcome::kStuck:
-      return entry.argument ? "its cookie names an endpoint that is gone or ill: another is chosen, and its cookie sent"
-                            : "to the endpoint that its cookie names";
-    case Outcome::kPanicked:
-      return entry.argument ? fmt::format("too few endpoints are well ({}), so all of them are tried; see /clusters",
-                                          entry.argument)
-                            : "no endpoint is well, so all of them are tried; see /clusters";
-    case Outcome::kRateLimitAsked:
-      return limitWords(observe::LimitAnswer::of(entry.argument));
-    case Outcome::kSubset:
-      return entry.argument ? "among the " + counted(entry.argument, "endpoint") + " with the labels of the route"
-                            : "no endpoint has the labels of the route: any is taken, as its fallback says";
-    case Outcome::kEndpointChosen:
-    case Outcome::kCount:
-      break;
+    default:
+      return choiceWords(entry);
   }
-  return {};
 }
 
 }  // namespace

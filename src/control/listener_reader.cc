@@ -11,6 +11,7 @@
 #include "control/service_reader.h"
 #include "control/tcp_reader.h"
 #include "control/tls_reader.h"
+#include "http/headers.h"
 
 namespace remora::control {
 
@@ -156,8 +157,12 @@ void ListenerReader::readHttp(Fields& fields) {
   fields.read("trace_context", http_.trace_context);
   fields.read("deadline_header", http_.deadline_header);
   http_.deadline_header = ascii::toLower(http_.deadline_header);
-  if (const auto at = fields.find("deadline_header"); at && !isToken(http_.deadline_header)) {
-    reader_.error(*at, quoted(http_.deadline_header) + " can't be the name of a header",
+  // Neither what is no name nor what HTTP itself or remora gives a meaning.
+  const bool is_free = isToken(http_.deadline_header) &&
+                       http::headerIdOf(http_.deadline_header) == http::HeaderId::kOther &&
+                       http_.deadline_header != "trailer" && http_.deadline_header != "expect";
+  if (const auto at = fields.find("deadline_header"); at && !is_free) {
+    reader_.error(*at, quoted(http_.deadline_header) + " can't be the header of a deadline",
                   "a name such as x-envoy-expected-rq-timeout-ms");
   }
   fields.readWord("client_fin", http_.client_fin);

@@ -207,7 +207,12 @@ void readFault(ConfigReader& reader, const Place& place, model::Fault& fault) {
 void readResilience(ConfigReader& reader, Fields& service, model::Cluster& cluster) {
   service.readWord("balance", cluster.balance);
   readHashBy(reader, service, cluster);
-  if (const auto at = service.find("sticky")) readSticky(reader, *at, service.forms("sticky"), cluster);
+  if (const auto at = service.find("sticky")) {
+    readSticky(reader, *at, service.forms("sticky"), cluster);
+    if (std::ranges::any_of(cluster.hash_by, [](const model::HashKey& key) { return key.ttl.has_value(); })) {
+      reader.error(*at, "'sticky' and a cookie of 'hash_by' that is made exclude each other", "one of them");
+    }
+  }
   service.read("slow_start", cluster.slow_start);
   service.read("panic", cluster.panic_percent);
   if (const auto at = service.find("outlier")) readOutlier(reader, *at, service.forms("outlier"), cluster.outlier);

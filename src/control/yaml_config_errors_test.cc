@@ -392,6 +392,21 @@ TEST(ConfigErrors, OfRetriesAndOutliers) {
   EXPECT_THAT(onlyError(route("to: orders, rate_limit: { burst: 5 }")), HasSubstr("requests"));
   EXPECT_THAT(onlyError(service("balance: maglev")), HasSubstr("balance by hash needs to know of what"));
   EXPECT_THAT(onlyError(service("hash_by: { source: true }")), HasSubstr("'hash_by' has no effect"));
+  EXPECT_THAT(onlyError(service("balance: maglev, hash_by: { header: x, ttl: 1h }")), HasSubstr("'ttl' has no effect"));
+  EXPECT_THAT(onlyError(service("sticky: { cookie: \"a b\" }")), HasSubstr("can't be the name of a cookie"));
+  EXPECT_THAT(onlyError(service("sticky: { cookie: a, path: x }")), HasSubstr("can't be a cookie's path"));
+  EXPECT_THAT(onlyError(service("balance: maglev, hash_by: { cookie: a, ttl: 1h }, sticky: b")),
+              HasSubstr("exclude each other"));
+  EXPECT_THAT(onlyError(route("to: orders, fault: { delay_percent: 5 }")), HasSubstr("the fault does nothing"));
+  EXPECT_THAT(onlyError(route("to: orders, fault: { abort: 503, header: \"a b\" }")), HasSubstr("name of a header"));
+  EXPECT_THAT(onlyError(route("to: orders, split_by: { source: true }")), HasSubstr("'split_by' has no effect"));
+  EXPECT_THAT(onlyError(route("to: orders, mirror: order")), HasSubstr("did you mean 'orders'?"));
+  EXPECT_THAT(onlyError(route("answer: 200, mirror: orders")), HasSubstr("'mirror' has no effect"));
+  EXPECT_THAT(onlyError(route("to: orders, hedge: soon")), HasSubstr("a time such as"));
+  for (const char* name : {"host", "content-length", "expect", "a b"}) {
+    EXPECT_THAT(onlyError("inbound: [{ listen: 8080, app: 3000, deadline_header: \"" + std::string(name) + "\" }]"),
+                HasSubstr("can't be the header of a deadline"));
+  }
   EXPECT_THAT(onlyError(service("balance: maglev, hash_by: { header: x, query: y }")), HasSubstr("hash_by"));
   EXPECT_THAT(onlyError(service("adaptive_concurrency: { min: 20, max: 10 }")), HasSubstr("'min' is more than 'max'"));
   EXPECT_THAT(onlyError(service("circuit_breaker: { open: 10m }")), HasSubstr("longer than 'open_most'"));

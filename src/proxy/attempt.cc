@@ -191,6 +191,7 @@ loop::Task<void> attempt(Exchange& exchange, Freshness freshness) {
   Core& core = exchange.core;
   upstream::EndpointState& endpoint = *exchange.endpoint;
   exchange.response_begun = exchange.switches_protocol = false;
+  exchange.response = {};
   exchange.response_parser.reset();
   exchange.response_bytes.clear();
   ++endpoint.requests;

@@ -492,7 +492,7 @@ bool Exchange::nextRequest() {
   overload_use = {};
   promiseMemory(-promised_);
   response_begun = continue_sent = head_sent = is_tunnel = keeps_connection = needs_linger = is_checked_ = is_grpc =
-      is_copy = keeps_response = false;
+      is_copy = keeps_response = holds_interims = false;
   trace_continues_ = false;
   tunnel_received = 0;
   head_length_ = next_at_ = 0;

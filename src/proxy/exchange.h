@@ -142,6 +142,7 @@ class Exchange {
   std::span<char> response_rest;   // what came with the response head, until the next wait
   std::string websocket_key;       // made for the endpoint, see RequestForwarding
   bool switches_protocol = false;  // after this response the bytes are a tunnel's
+  bool holds_interims = false;     // another attempt runs beside it: whoever is heard in the end might be the other
   bool keeps_response = false;     // its head is to hold longer than until the next wait: for a hedge
   bool response_begun = false;     // at least one byte of a response was seen
   bool continue_sent = false;      // a 100 went to the client

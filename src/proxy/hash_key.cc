@@ -52,7 +52,11 @@ std::optional<uint64_t> hashOf(const Keyed& keyed, const std::vector<model::Hash
 }
 
 std::optional<std::string_view> cookieOf(const http::Headers& headers, std::string_view name) {
-  return pieceOf(headers.valueOf(http::HeaderId::kCookie), ';', name);
+  for (const http::Field& field : headers) {
+    if (field.id != http::HeaderId::kCookie) continue;
+    if (const auto value = pieceOf(field.value, ';', name)) return value;
+  }
+  return std::nullopt;
 }
 
 }  // namespace remora::proxy

@@ -21,7 +21,7 @@ class Race {
   enum Runner : uint8_t { kFirst, kSecond };
   struct Run {
     bool is_ended = false;
-    Result<void> outcome;
+    Result<void> outcome = fail(Reason::kInternal);
     bool isGood() const { return is_ended && outcome; }
   };
 
@@ -153,6 +153,7 @@ std::unique_ptr<SecondAttempt> startSecond(Exchange& exchange, Race& race) {
   core.metrics().hedges.add();
   ++exchange.record.attempts;
   exchange.record.decide(Outcome::kHedged, exchange.plan.choice.route->rule, other->index, core.now());
+  exchange.holds_interims = true;
   auto second = std::make_unique<SecondAttempt>(exchange, std::move(*text), std::move(other), race);
   second->permit = std::move(permit);
   second->start();
@@ -212,6 +213,7 @@ loop::Task<void> hedgedAttempt(Exchange& exchange, Freshness freshness) {
   std::unique_ptr<SecondAttempt> second;
   loop::TaskScope first(core.loop());
   exchange.keeps_response = true;
+  exchange.holds_interims = false;
   first.start(runFirst(exchange, freshness, race));
   if (!race[Race::kFirst].is_ended) {
     co_await RaceWait(race, core.loop(),

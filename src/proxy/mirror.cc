@@ -47,7 +47,7 @@ void mirror(Exchange& exchange) {
     const uint32_t cluster = (*exchange.snapshot)->clusterOf(mirror.to);
     const bool may_copy = cluster != snapshot::Snapshot::kNoCluster && core.mirrors() < kMirrorsMost;
     std::optional<std::string> text = may_copy ? RequestCopy::textOf(exchange) : std::nullopt;
-    if (!text) {
+    if (!text || text->size() > kMirrorBytes) {
       core.metrics().mirrors_skipped.add();
       continue;
     }

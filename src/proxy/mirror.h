@@ -8,6 +8,8 @@ namespace remora::proxy {
 
 // Copies that one core has under way at once; beyond, requests aren't copied.
 inline constexpr size_t kMirrorsMost = 256;
+// Bytes of a copy, with its head.
+inline constexpr size_t kMirrorBytes = 256 << 10;
 // For a copy whose route has no timeout.
 inline constexpr Duration kMirrorTime = std::chrono::seconds(15);
 

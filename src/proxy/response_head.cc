@@ -16,6 +16,7 @@ constexpr int kInterimsMost = 100;
 loop::Task<void> passInterim(Exchange& exchange, const http::Response& response) {
   if (exchange.request.major == 1 && exchange.request.minor == 0)
     co_return loop::done;  // HTTP/1.0 doesn't know them (RFC 9110 section 15.2)
+  if (exchange.holds_interims) co_return loop::done;
   exchange.continue_sent |= response.status == 100;
   HeadWriter out = exchange.headTowardsClient();
   writeInterimHead(response, out);

@@ -50,7 +50,7 @@ void keepAtEndpoint(Exchange& exchange, const upstream::ClusterState& cluster) {
   if (!sticky) return;
   const uint64_t token = exchange.endpoint->token;
   const std::optional<std::string_view> value = cookieOf(*exchange.request.headers, sticky->cookie);
-  if (value && *value == fmt::format("{:016x}", token)) return;
+  if (value && cluster.tokenOf(*value) == token) return;
   exchange.set_cookie = cookieText(exchange, sticky->cookie, token, sticky->ttl, sticky->path);
 }
 

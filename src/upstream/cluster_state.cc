@@ -139,15 +139,21 @@ Ref<EndpointState> ClusterState::pick(Balancer& balancer, std::span<const Ref<En
   return Ref<EndpointState>(balancer.pick(how));
 }
 
-EndpointState* ClusterState::endpointOfToken(std::string_view token) {
+std::optional<uint64_t> ClusterState::tokenOf(std::string_view text) {
   uint64_t number = 0;
-  const auto read = std::from_chars(token.data(), token.data() + token.size(), number, 16);
-  if (token.size() != 16 || read.ec != std::errc() || read.ptr != token.data() + token.size()) return nullptr;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number, 16);
+  if (text.size() != 16 || read.ec != std::errc() || read.ptr != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+EndpointState* ClusterState::endpointOfToken(std::string_view token) {
+  const std::optional<uint64_t> number = tokenOf(token);
+  if (!number) return nullptr;
   if (by_token_.empty()) {
     for (const Ref<EndpointState>& state : endpoints_) by_token_.emplace(state->token, state.get());
   }
   refresh();
-  const auto known = by_token_.find(number);
+  const auto known = by_token_.find(*number);
   return known != by_token_.end() && known->second->is_available ? known->second : nullptr;
 }
 

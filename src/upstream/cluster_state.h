@@ -40,6 +40,8 @@ class ClusterState : public RefCounted<ClusterState> {
   size_t countOf(const model::Subset* subset);
   // The one that a cookie names, where it may be used; else null.
   EndpointState* endpointOfToken(std::string_view token);
+  // What a cookie says; nothing where that is no token.
+  static std::optional<uint64_t> tokenOf(std::string_view text);
   // A request has come for it: it may pay for others that are sent again.
   void noteRequest();
   // How an attempt at it ended, and after how long.

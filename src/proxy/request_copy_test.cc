@@ -32,8 +32,7 @@ std::string put(size_t body, const std::string& more = "") {
          std::string(body, 'q');
 }
 
-// 1
-TEST(Review, HedgeAnswersBeforeItsUploadIsDone) {
+TEST(RequestCopies, HedgeAnswersBeforeItsUploadIsDone) {
   World world([](model::Config& config) {
     config.telemetry.recent = 4;
     routeOf(config).hedge = model::Hedge{.after = milliseconds(50)};
@@ -64,8 +63,7 @@ TEST(Review, HedgeAnswersBeforeItsUploadIsDone) {
   EXPECT_TRUE(statusOf(answer) == 200 || statusOf(answer) == 413) << answer;
 }
 
-// 1b: the same while the first is still connecting: no lease.
-TEST(Review, HedgeAnswersEarlyWhileTheFirstConnects) {
+TEST(RequestCopies, HedgeAnswersEarlyWhileTheFirstConnects) {
   World world([](model::Config& config) { routeOf(config).hedge = model::Hedge{.after = milliseconds(50)}; });
   world.endpoints({"10.0.0.1", "10.0.0.2"});
   world.connector.capacity = 1024;
@@ -86,8 +84,7 @@ void shadow(model::Config& config) {
   routeOf(config).mirrors = {{{"shadow", 1, {}}, 100}};
 }
 
-// 2
-TEST(Review, AMirrorLeavesTheAnswerAlone) {
+TEST(RequestCopies, AMirrorLeavesTheAnswerAlone) {
   World world(shadow);
   world.endpoints({"10.9.9.9"}, "shadow");
   auto client = world.client();
@@ -102,8 +99,7 @@ TEST(Review, AMirrorLeavesTheAnswerAlone) {
   EXPECT_TRUE(answer.ends_with("hellohello")) << answer.substr(0, 600);
 }
 
-// 3
-TEST(Review, AReloadRemovesTheListenerOfACopy) {
+TEST(RequestCopies, AReloadRemovesTheListenerOfACopy) {
   const auto two = [](model::Config& config) {
     shadow(config);
     for (int i = 0; i < 8; ++i) {
@@ -123,7 +119,7 @@ TEST(Review, AReloadRemovesTheListenerOfACopy) {
   EXPECT_EQ(statusOf(client->take()), 200);
 }
 
-TEST(Review, AReloadRemovesTheListenerOfAHedge) {
+TEST(RequestCopies, AReloadRemovesTheListenerOfAHedge) {
   const auto hedge = [](model::Config& config) { routeOf(config).hedge = model::Hedge{.after = milliseconds(50)}; };
   const auto two = [&](model::Config& config) {
     hedge(config);
@@ -146,8 +142,7 @@ TEST(Review, AReloadRemovesTheListenerOfAHedge) {
   EXPECT_EQ(statusOf(client->take()), 200);
 }
 
-// 4
-TEST(Review, NominatedFieldsStayBehind) {
+TEST(RequestCopies, NominatedFieldsStayBehind) {
   World world(shadow);
   world.endpoints({"10.9.9.9"}, "shadow");
   auto client = world.client();
@@ -159,8 +154,7 @@ TEST(Review, NominatedFieldsStayBehind) {
   EXPECT_FALSE(has(world.toApp(1), "X-Hop")) << "the copy carries a field of the client's connection";
 }
 
-// 5
-TEST(Review, Http10WithoutHost) {
+TEST(RequestCopies, Http10WithoutHost) {
   World world(shadow);
   world.endpoints({"10.9.9.9"}, "shadow");
   auto client = world.client();
@@ -172,8 +166,7 @@ TEST(Review, Http10WithoutHost) {
                                         << " failures=" << world.metrics.mirror_failures.value();
 }
 
-// 6
-TEST(Review, TheHedgesHttp2ConnectionEndsWithItsAnswer) {
+TEST(RequestCopies, TheHedgesHttp2ConnectionEndsWithItsAnswer) {
   World world([](model::Config& config) {
     routeOf(config).hedge = model::Hedge{.after = milliseconds(50)};
     config.clusters[0].protocol = model::Protocol::kHttp2;
@@ -198,8 +191,7 @@ TEST(Review, TheHedgesHttp2ConnectionEndsWithItsAnswer) {
   apps.clear();
 }
 
-// 7
-TEST(Review, MirrorsSayNothingOfTheRoutesTimes) {
+TEST(RequestCopies, MirrorsSayNothingOfTheRoutesTimes) {
   World world([](model::Config& config) {
     shadow(config);
     routeOf(config).hedge = model::Hedge{};
@@ -224,8 +216,7 @@ TEST(Review, MirrorsSayNothingOfTheRoutesTimes) {
   EXPECT_LT(p95.estimate(), milliseconds(100)) << std::chrono::duration_cast<milliseconds>(p95.estimate()).count();
 }
 
-// 8
-TEST(Review, AnEndpointThatFailsBehindHedgesIsEjected) {
+TEST(RequestCopies, AnEndpointThatFailsBehindHedgesIsEjected) {
   World world([](model::Config& config) {
     routeOf(config).hedge = model::Hedge{.after = milliseconds(50), .percent = 100, .floor = 1000};
     config.clusters[0].outlier.emplace();
@@ -263,8 +254,7 @@ TEST(Review, AnEndpointThatFailsBehindHedgesIsEjected) {
   EXPECT_GT(world.metrics.ejections.value(), 0u) << bad << " failures in a row went unnoticed";
 }
 
-// 9
-TEST(Review, AStuckClientStaysWhereItIs) {
+TEST(RequestCopies, AStuckClientStaysWhereItIs) {
   World world([](model::Config& config) {
     routeOf(config).hedge = model::Hedge{.after = milliseconds(50)};
     config.clusters[0].sticky.emplace();
@@ -285,8 +275,7 @@ TEST(Review, AStuckClientStaysWhereItIs) {
   EXPECT_FALSE(has(answer, "Set-Cookie")) << answer;
 }
 
-// 10
-TEST(Review, HedgesKeepToTheLimitOfRequests) {
+TEST(RequestCopies, HedgesKeepToTheLimitOfRequests) {
   World world([](model::Config& config) {
     routeOf(config).hedge = model::Hedge{.after = milliseconds(50)};
     config.clusters[0].limits.requests = 1;
@@ -298,8 +287,7 @@ TEST(Review, HedgesKeepToTheLimitOfRequests) {
   EXPECT_EQ(world.appConnections(), 1u) << "limits.requests is 1";
 }
 
-// 11: hedged answers count with what the client waited
-TEST(Review, TheP95OfARouteDoesNotShrinkByItsHedges) {
+TEST(RequestCopies, TheP95OfARouteDoesNotShrinkByItsHedges) {
   World world([](model::Config& config) { routeOf(config).hedge = model::Hedge{.percent = 100, .floor = 1000}; });
   world.endpoints({"10.0.0.1", "10.0.0.2"});
   size_t hedged = 0;
@@ -334,8 +322,7 @@ TEST(Review, TheP95OfARouteDoesNotShrinkByItsHedges) {
   EXPECT_LT(hedged, 300u) << "p95 " << std::chrono::duration_cast<milliseconds>(p95.estimate()).count() << " ms";
 }
 
-// 12 lifetimes
-TEST(Review, TheCoreEndsWithMirrorsUnderWay) {
+TEST(RequestCopies, TheCoreEndsWithMirrorsUnderWay) {
   World world(shadow);
   world.endpoints({"10.9.9.9"}, "shadow");
   auto client = world.client();
@@ -343,7 +330,7 @@ TEST(Review, TheCoreEndsWithMirrorsUnderWay) {
   EXPECT_GT(world.core().mirrors(), 10u);
 }
 
-TEST(Review, AReloadWhileAHedgeRuns) {
+TEST(RequestCopies, AReloadWhileAHedgeRuns) {
   const auto change = [](model::Config& config) { routeOf(config).hedge = model::Hedge{.after = milliseconds(50)}; };
   World world(change);
   world.endpoints({"10.0.0.1", "10.0.0.2"});
@@ -359,8 +346,7 @@ TEST(Review, AReloadWhileAHedgeRuns) {
   EXPECT_EQ(statusOf(world.exchange(*client, kGet, kOk, 2)), 200);
 }
 
-// 13: what a core had leaves nothing to the next exchange
-TEST(Review, ACopysMemoryServesAClientNext) {
+TEST(RequestCopies, ACopysMemoryServesAClientNext) {
   World world(shadow);
   world.endpoints({"10.9.9.9"}, "shadow");
   auto client = world.client();
@@ -376,8 +362,7 @@ TEST(Review, ACopysMemoryServesAClientNext) {
   EXPECT_EQ(world.appConnections(), 2u);
 }
 
-// 14
-TEST(Review, TheEdgesRequestIdIsOfBoth) {
+TEST(RequestCopies, TheEdgesRequestIdIsOfBoth) {
   World world([](model::Config& config) {
     shadow(config);
     httpOf(config).edge = true;
@@ -398,8 +383,7 @@ TEST(Review, TheEdgesRequestIdIsOfBoth) {
   EXPECT_EQ(idOf(one, "traceparent").substr(0, 48), idOf(two, "traceparent").substr(0, 48));
 }
 
-// 16: of a client that came over TLS
-TEST(Review, ACopySaysTheSchemeOfItsClient) {
+TEST(RequestCopies, ACopySaysTheSchemeOfItsClient) {
   World world(shadow);
   world.endpoints({"10.9.9.9"}, "shadow");
   tls::Facts facts;
@@ -421,8 +405,7 @@ TEST(Review, ACopySaysTheSchemeOfItsClient) {
   EXPECT_TRUE(has(copy, "X-Forwarded-Proto: https\r\n")) << copy;
 }
 
-// 17: the loser had taken only a part of the body; the connection goes on.
-TEST(Review, AfterAHedgeWonTheNextRequestIsRead) {
+TEST(RequestCopies, AfterAHedgeWonTheNextRequestIsRead) {
   World world([](model::Config& config) { routeOf(config).hedge = model::Hedge{.after = milliseconds(50)}; });
   world.endpoints({"10.0.0.1", "10.0.0.2"});
   world.connector.capacity = 1024;
@@ -449,8 +432,7 @@ TEST(Review, AfterAHedgeWonTheNextRequestIsRead) {
   EXPECT_EQ(statusOf(client->take()), 200);
 }
 
-// 18: an interim head of the first is on its way to a slow client when the second wins.
-TEST(Review, AnInterimHeadIsNotCutByTheHedge) {
+TEST(RequestCopies, AnInterimHeadIsNotCutByTheHedge) {
   World world([](model::Config& config) { routeOf(config).hedge = model::Hedge{.after = milliseconds(50)}; });
   world.endpoints({"10.0.0.1", "10.0.0.2"});
   auto client = world.client("in", 256);
@@ -467,8 +449,7 @@ TEST(Review, AnInterimHeadIsNotCutByTheHedge) {
   EXPECT_EQ(countOf(answer, "l>\r\n\r\n"), countOf(answer, "103 Early")) << answer;
 }
 
-// 19
-TEST(Review, ATryTimeoutIsRetriedThoughAHedgeHangs) {
+TEST(RequestCopies, ATryTimeoutIsRetriedThoughAHedgeHangs) {
   World world([](model::Config& config) {
     routeOf(config).hedge = model::Hedge{.after = milliseconds(50)};
     routeOf(config).retry.emplace();
@@ -485,34 +466,7 @@ TEST(Review, ATryTimeoutIsRetriedThoughAHedgeHangs) {
   EXPECT_GE(world.appConnections(), 3u) << "never sent again, after 650 ms with a try_timeout of 100";
 }
 
-// 20
-TEST(Review, ADeadlineHeaderIsNoFramingField) {
-  World world([](model::Config& config) {
-    httpOf(config).deadline_header = "content-length";
-    routeOf(config).timeout = milliseconds(5000);
-  });
-  auto client = world.client();
-  client->put(put(8));
-  const std::string to = world.toApp(0);
-  EXPECT_EQ(countOf(to, "ontent-"), 1u) << to;
-}
-
-// 21
-TEST(Review, AStickyCookieBesideACookieForTheHash) {
-  World world([](model::Config& config) {
-    config.clusters[0].balance = model::Balance::kMaglev;
-    config.clusters[0].hash_by = {{.kind = model::HashKey::Kind::kCookie, .name = "h", .ttl = seconds(60)}};
-    config.clusters[0].sticky.emplace();
-    config.clusters[0].sticky->cookie = "s";
-  });
-  auto client = world.client();
-  const std::string answer = world.exchange(*client, kGet, kOk);
-  EXPECT_TRUE(has(answer, "Set-Cookie: h=")) << answer;
-  EXPECT_TRUE(has(answer, "Set-Cookie: s=")) << answer;
-}
-
-// 22
-TEST(Review, CookiesOfTwoLines) {
+TEST(RequestCopies, CookiesOfTwoLines) {
   World world([](model::Config& config) {
     config.clusters[0].sticky.emplace();
     config.clusters[0].sticky->cookie = "s";
@@ -525,8 +479,7 @@ TEST(Review, CookiesOfTwoLines) {
   EXPECT_FALSE(has(answer, "Set-Cookie")) << answer;
 }
 
-// 23: another set of endpoints while a hedge and mirrors run; then the client leaves
-TEST(Review, EndpointsGoWhileAHedgeRuns) {
+TEST(RequestCopies, EndpointsGoWhileAHedgeRuns) {
   World world([](model::Config& config) {
     shadow(config);
     routeOf(config).hedge = model::Hedge{.after = milliseconds(50)};
@@ -550,8 +503,7 @@ TEST(Review, EndpointsGoWhileAHedgeRuns) {
   EXPECT_EQ(world.metrics.upstream_active.value(), 0);
 }
 
-// 24: lazily copied? what a denied hedge costs.
-TEST(Review, AnH2ClientsHedge) {
+TEST(RequestCopies, AnH2ClientsHedge) {
   World world([](model::Config& config) { routeOf(config).hedge = model::Hedge{.after = milliseconds(50)}; });
   world.endpoints({"10.0.0.1", "10.0.0.2"});
   auto end = world.client();
@@ -593,8 +545,7 @@ TEST(Review, AnH2ClientsHedge) {
   EXPECT_EQ(world.metrics.upstream_active.value(), 0);
 }
 
-// 15: subset panics
-TEST(Review, AnUnreadableCopyIsCounted) {
+TEST(RequestCopies, AnUnreadableCopyIsCounted) {
   World world([](model::Config& config) {
     shadow(config);
     config.listeners[0].limits.head = Bytes{1024};
@@ -615,7 +566,7 @@ TEST(Review, AnUnreadableCopyIsCounted) {
 namespace remora::proxy::test {
 namespace {
 // After a hedge has won, its connection is used again, whichever endpoint chance gives the next requests.
-TEST(Review, TheWinnersConnectionIsUsedAgain) {
+TEST(RequestCopies, TheWinnersConnectionIsUsedAgain) {
   World world([](model::Config& config) { routeOf(config).hedge = model::Hedge{.after = milliseconds(50)}; });
   world.endpoints({"10.0.0.1", "10.0.0.2"});
   auto client = world.client();
