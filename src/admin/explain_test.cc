@@ -90,6 +90,21 @@ TEST(PolicyWords, SayWhatHoldsBackAndWhatIsSentAgain) {
                   HasSubstr("retry_budget: 20 % of its requests and 10 a second")));
 }
 
+TEST(PolicyWords, SayWhatAGrpcServiceCountsBy) {
+  model::Route route;
+  model::SharedLimit& limit = route.shared_limit.emplace();
+  limit.service = "shared";
+  limit.rate.shadow = true;
+  model::HashKey user;
+  user.kind = model::HashKey::Kind::kHeader;
+  user.name = "x-user";
+  limit.descriptor = {{"generic_key", "orders", {}}, {"user", "", user}};
+  EXPECT_THAT(policiesOf(route),
+              ElementsAre("rate_limit: rate_limit_service shared knows how many, by generic_key = 'orders', user = "
+                          "header x-user; a request that lacks one of them isn't limited; more are only told of "
+                          "(shadow)"));
+}
+
 TEST_F(ExplainTest, SaysWhereEachTimeoutComesFrom) {
   const Explanation found = ask("http://orders/v2/x");
   EXPECT_EQ(found.settings[0].value, "2s");

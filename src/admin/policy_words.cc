@@ -38,6 +38,18 @@ std::string rateText(const model::RateLimit& limit, std::string_view who) {
                      limit.shadow ? "more are only told of (shadow)" : "more get 429");
 }
 
+std::string sharedText(const model::SharedLimit& limit) {
+  const std::string who = "rate_limit_service " + limit.service;
+  if (limit.descriptor.empty()) return rateText(limit.rate, who);
+  std::string entries;
+  for (const model::DescriptorEntry& entry : limit.descriptor) {
+    entries += entries.empty() ? "" : ", ";
+    entries += entry.key + " = " + (entry.from ? nameOf(*entry.from) : "'" + entry.value + "'");
+  }
+  return fmt::format("rate_limit: {} knows how many, by {}; a request that lacks one of them isn't limited; {}", who,
+                     entries, limit.rate.shadow ? "more are only told of (shadow)" : "more get 429");
+}
+
 std::string retryText(const model::Retry& retry) {
   std::string on;
   for (size_t i = 0; i < model::Retry::kConditions.size(); ++i) {
@@ -62,9 +74,7 @@ std::string percentText(uint32_t percent) {
 std::vector<std::string> policiesOf(const model::Route& route) {
   std::vector<std::string> all;
   if (route.rate_limit) all.push_back(rateText(*route.rate_limit, "this process"));
-  if (route.shared_limit) {
-    all.push_back(rateText(route.shared_limit->rate, "rate_limit_service " + route.shared_limit->service));
-  }
+  if (route.shared_limit) all.push_back(sharedText(*route.shared_limit));
   if (route.fault && route.fault->delay.count() > 0) {
     all.push_back(fmt::format("fault: {} wait {} on purpose", percentText(route.fault->delay_percent),
                               limitText(route.fault->delay)));

@@ -60,6 +60,8 @@ std::string limitWords(const observe::LimitAnswer& answer) {
     case LimitResult::kFailed:
       words = "answered with an error";
       break;
+    case LimitResult::kUncounted:
+      return "the request lacks a value that its rate_limit is counted by, so that it isn't limited";
     case LimitResult::kCount:
       break;
   }

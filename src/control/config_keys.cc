@@ -416,6 +416,7 @@ std::span<const ObjectSpec* const> allObjects() {
       &kRetryBudgetSpec,
       &kRetrySpec,
       &kRateLimitSpec,
+      &kDescriptorEntrySpec,
       &kRoutePrioritySpec,
       &kAdaptiveConcurrencySpec,
       &kCircuitBreakerSpec,

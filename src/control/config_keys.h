@@ -97,6 +97,7 @@ extern const ObjectSpec kHealthCheckSpec;
 extern const ObjectSpec kRetryBudgetSpec;
 extern const ObjectSpec kRetrySpec;
 extern const ObjectSpec kRateLimitSpec;
+extern const ObjectSpec kDescriptorEntrySpec;
 extern const ObjectSpec kAdaptiveConcurrencySpec;
 extern const ObjectSpec kCircuitBreakerSpec;
 extern const ObjectSpec kAdmissionControlSpec;

@@ -9,19 +9,20 @@
 namespace remora::control {
 namespace {
 
+// Without the braces.
 std::string textOf(const model::HashKey& key) {
   using Kind = model::HashKey::Kind;
   switch (key.kind) {
     case Kind::kSource:
-      return "{ source: true }";
+      return "source: true";
     case Kind::kPath:
-      return "{ path: true }";
+      return "path: true";
     case Kind::kHeader:
-      return "{ header: " + yamlQuoted(key.name) + " }";
+      return "header: " + yamlQuoted(key.name);
     case Kind::kCookie:
-      return "{ cookie: " + yamlQuoted(key.name) + (key.ttl ? ", ttl: " + durationText(*key.ttl) : "") + " }";
+      return "cookie: " + yamlQuoted(key.name) + (key.ttl ? ", ttl: " + durationText(*key.ttl) : "");
     case Kind::kQuery:
-      return "{ query: " + yamlQuoted(key.name) + " }";
+      return "query: " + yamlQuoted(key.name);
   }
   return {};
 }
@@ -31,7 +32,7 @@ std::string textOf(const model::HashKey& key) {
 void writeHashKeys(YamlWriter& out, std::string_view name, const std::vector<model::HashKey>& keys) {
   if (keys.empty()) return;
   out.open(name);
-  for (const model::HashKey& key : keys) out.item(textOf(key));
+  for (const model::HashKey& key : keys) out.item("{ " + textOf(key) + " }");
   out.close();
 }
 
@@ -83,6 +84,23 @@ void writeRate(YamlWriter& out, const model::RateLimit& limit) {
   out.flag("shadow", limit.shadow);
 }
 
+void writeDescriptor(YamlWriter& out, const std::vector<model::DescriptorEntry>& descriptor) {
+  out.open("descriptors");
+  for (const model::DescriptorEntry& entry : descriptor) {
+    const std::string value = entry.from ? textOf(*entry.from) : "value: " + yamlQuoted(entry.value);
+    out.item("{ key: " + yamlQuoted(entry.key) + ", " + value + " }");
+  }
+  out.close();
+}
+
+void writeRedis(YamlWriter& out, const model::RateLimitService& service) {
+  out.text("redis", service.cluster);
+  if (!service.user.empty()) out.text("user", service.user);
+  if (!service.password_file.empty()) out.text("password_file", service.password_file);
+  out.number("database", service.database);
+  out.text("prefix", service.prefix);
+}
+
 }  // namespace
 
 void writeRateLimit(YamlWriter& out, const model::RateLimit& limit) {
@@ -95,8 +113,13 @@ void writeRateLimit(YamlWriter& out, const model::RateLimit& limit) {
 void writeSharedLimit(YamlWriter& out, const model::SharedLimit& limit) {
   out.open("rate_limit");
   out.text("service", limit.service);
-  out.text("name", limit.name);
-  writeRate(out, limit.rate);
+  if (limit.descriptor.empty()) {
+    out.text("name", limit.name);
+    writeRate(out, limit.rate);
+  } else {
+    writeDescriptor(out, limit.descriptor);
+    out.flag("shadow", limit.rate.shadow);
+  }
   out.close();
 }
 
@@ -105,11 +128,12 @@ void writeLimitServices(YamlWriter& out, const std::vector<model::RateLimitServi
   out.open("rate_limit_services");
   for (const model::RateLimitService& service : services) {
     out.open(yamlScalar(service.name));
-    out.text("redis", service.cluster);
-    if (!service.user.empty()) out.text("user", service.user);
-    if (!service.password_file.empty()) out.text("password_file", service.password_file);
-    out.number("database", service.database);
-    out.text("prefix", service.prefix);
+    if (service.kind == model::RateLimitService::Kind::kRedis) {
+      writeRedis(out, service);
+    } else {
+      out.text("grpc", service.cluster);
+      out.text("domain", service.domain);
+    }
     out.entry("timeout", durationText(service.timeout));
     out.entry("on_failure", wordOf(kLimitServiceSpec, "on_failure", static_cast<size_t>(service.on_failure)));
     out.number("pending", service.pending);

@@ -14,6 +14,44 @@ namespace {
 // Each has a connection on every core, and series of metrics.
 constexpr size_t kMostServices = observe::LimitMetrics::kMost;
 
+void refuse(ConfigReader& reader, Fields& fields, std::string_view key, std::string_view why, std::string expected) {
+  const std::optional<Place> at = fields.find(key);
+  if (at) reader.error(*at, quoted(key) + " has no effect: " + std::string(why), std::move(expected));
+}
+
+// What Envoy's service takes for a text: it refuses empty ones.
+void readEntryText(ConfigReader& reader, Fields& fields, std::string_view key, size_t most, std::string& out) {
+  const std::optional<Place> at = fields.find(key);
+  if (!at || !reader.readScalar(*at, fields.forms(key), out)) return;
+  if (out.empty() || out.size() > most) {
+    reader.error(*at, quoted(key) + " has " + std::to_string(out.size()) + " bytes",
+                 "a text of 1 to " + std::to_string(most) + " bytes");
+  }
+}
+
+void readRedis(ConfigReader& reader, Fields& fields, model::RateLimitService& service) {
+  fields.read("user", service.user);
+  fields.readFile("password_file", service.password_file);
+  fields.read("database", service.database);
+  readLabel(reader, fields, "prefix", service.prefix);
+  refuse(reader, fields, "domain", "a Redis has none", "'prefix', or a 'grpc' service");
+  if (!service.user.empty() && service.password_file.empty()) {
+    reader.error(*fields.find("user"), "'user' has no effect without a password", "'password_file' beside it");
+  }
+}
+
+void readGrpc(ConfigReader& reader, Fields& fields, model::RateLimitService& service) {
+  service.kind = model::RateLimitService::Kind::kGrpc;
+  readEntryText(reader, fields, "domain", model::kLongestDomain, service.domain);
+  if (!fields.has("domain")) {
+    reader.error(fields.place(), "'domain' is missing", "the domain of the limits that the gRPC service has",
+                 "domain: shop");
+  }
+  for (const std::string_view key : {"user", "password_file", "database", "prefix"}) {
+    refuse(reader, fields, key, "only a Redis has it", "no " + quoted(key));
+  }
+}
+
 model::RateLimitService readLimitService(ConfigReader& reader, const std::string& name, const Place& place,
                                          const std::vector<std::string_view>& services) {
   Fields fields(reader, place, kLimitServiceSpec);
@@ -24,10 +62,14 @@ model::RateLimitService readLimitService(ConfigReader& reader, const std::string
   if (const auto at = fields.find("redis")) {
     readServiceName(reader, *at, fields.forms("redis"), services, service.cluster);
   }
-  fields.read("user", service.user);
-  fields.readFile("password_file", service.password_file);
-  fields.read("database", service.database);
-  readLabel(reader, fields, "prefix", service.prefix);
+  if (const auto at = fields.find("grpc")) {
+    readServiceName(reader, *at, fields.forms("grpc"), services, service.cluster);
+  }
+  if (fields.has("grpc")) {
+    readGrpc(reader, fields, service);
+  } else {
+    readRedis(reader, fields, service);
+  }
   fields.read("timeout", service.timeout);
   fields.readWord("on_failure", service.on_failure);
   fields.read("pending", service.pending);
@@ -40,15 +82,53 @@ model::RateLimitService readLimitService(ConfigReader& reader, const std::string
   if (service.stall < service.timeout) {
     reader.error(place, "'stall' is shorter than 'timeout'", "a stall of at least timeout");
   }
-  if (!service.user.empty() && service.password_file.empty()) {
-    reader.error(*fields.find("user"), "'user' has no effect without a password", "'password_file' beside it");
-  }
   return service;
 }
 
-void refuse(ConfigReader& reader, Fields& fields, std::string_view key, std::string_view why, std::string expected) {
-  const std::optional<Place> at = fields.find(key);
-  if (at) reader.error(*at, quoted(key) + " has no effect: " + std::string(why), std::move(expected));
+void readDescriptor(ConfigReader& reader, const Place& place, std::span<const Form> forms,
+                    std::vector<model::DescriptorEntry>& descriptor) {
+  const std::vector<Place> items = reader.items(place, forms);
+  if (items.empty() || items.size() > model::kDescriptorEntriesMost) {
+    descriptor.emplace_back();  // it was meant to be one
+    return reader.error(place, std::to_string(items.size()) + " entries",
+                        "1 to " + std::to_string(model::kDescriptorEntriesMost));
+  }
+  for (const Place& item : items) {
+    Fields fields(reader, item, kDescriptorEntrySpec);
+    if (!fields.isOpen()) continue;
+    model::DescriptorEntry& entry = descriptor.emplace_back();
+    readEntryText(reader, fields, "key", model::kLongestEntryKey, entry.key);
+    if (fields.has("value")) {
+      readEntryText(reader, fields, "value", model::kLongestEntryValue, entry.value);
+    } else {
+      entry.from = readHashKeyKind(reader, fields);
+    }
+  }
+}
+
+// How many and how often is what the service knows.
+void readGrpcLimit(ConfigReader& reader, Fields& fields, model::SharedLimit& shared) {
+  readDescriptor(reader, *fields.find("descriptors"), fields.forms("descriptors"), shared.descriptor);
+  for (const std::string_view key : {"burst", "key", "keys", "name"}) {
+    refuse(reader, fields, key, "the gRPC service knows it", "no " + quoted(key));
+  }
+  fields.read("shadow", shared.rate.shadow);
+}
+
+bool mayBeHttp2(const model::Config& config, const model::RateLimitService& service) {
+  const auto cluster = std::ranges::find(config.clusters, service.cluster, &model::Cluster::name);
+  return cluster == config.clusters.end() || cluster->protocol == model::Protocol::kHttp2 ||
+         (cluster->protocol == model::Protocol::kAuto && cluster->tls);
+}
+
+// That the service counts by what the route gives.
+void refuseOtherKind(ConfigReader& reader, const model::SharedLimit& limit, const model::RateLimitService& service) {
+  const bool is_grpc = service.kind == model::RateLimitService::Kind::kGrpc;
+  if (is_grpc == !limit.descriptor.empty()) return;
+  reader.errorAt(limit.origin,
+                 "the rate_limit_service " + quoted(service.name) +
+                     (is_grpc ? " is gRPC, which counts by 'descriptors'" : " is a Redis, which counts by 'requests'"),
+                 is_grpc ? "'descriptors' and no 'requests'" : "'requests' and no 'descriptors'");
 }
 
 }  // namespace
@@ -76,12 +156,14 @@ void readRouteLimit(ConfigReader& reader, const Place& place, std::span<const Fo
   const std::optional<Place> service = fields.find("service");
   if (!service) {
     readRateLimit(reader, fields, route.rate_limit.emplace());
+    refuse(reader, fields, "descriptors", "this is counted by remora itself", "a 'service' beside it");
     return refuse(reader, fields, "name", "this is counted by remora itself", "a 'service' beside it");
   }
   model::SharedLimit& shared = route.shared_limit.emplace();
   shared.origin = reader.origin(*service);
   shared.name = route.name;
   fields.read("service", shared.service);
+  if (fields.has("descriptors")) return readGrpcLimit(reader, fields, shared);
   readLabel(reader, fields, "name", shared.name);
   readRateLimit(reader, fields, shared.rate);
   refuse(reader, fields, "keys", "the service remembers who came", "no 'keys'");
@@ -91,6 +173,11 @@ void refuseUnknownLimitServices(ConfigReader& reader, const model::Config& confi
   std::vector<std::string_view> names;
   std::string all;
   for (const model::RateLimitService& service : config.rate_limit_services) {
+    if (service.kind == model::RateLimitService::Kind::kGrpc && !mayBeHttp2(config, service)) {
+      reader.errorAt(service.origin,
+                     "gRPC needs HTTP/2, which the service " + quoted(service.cluster) + " doesn't speak",
+                     "protocol: http2 for the service");
+    }
     names.push_back(service.name);
     all += (all.empty() ? "one of " : ", ") + service.name;
   }
@@ -98,8 +185,13 @@ void refuseUnknownLimitServices(ConfigReader& reader, const model::Config& confi
   for (const model::RouteTable& table : config.route_tables) {
     for (const model::VirtualHost& host : table.hosts) {
       for (const model::Route& route : host.routes) {
-        if (!route.shared_limit || std::ranges::find(names, route.shared_limit->service) != names.end()) continue;
+        if (!route.shared_limit) continue;
         if (reader.isFull()) return;
+        const auto known = std::ranges::find(names, route.shared_limit->service);
+        if (known != names.end()) {
+          refuseOtherKind(reader, *route.shared_limit, config.rate_limit_services[known - names.begin()]);
+          continue;
+        }
         reader.errorAt(route.shared_limit->origin,
                        "there is no rate_limit_service " + quoted(route.shared_limit->service), all,
                        std::string(nearestName(route.shared_limit->service, names)));

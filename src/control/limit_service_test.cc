@@ -17,7 +17,8 @@ using testing::HasSubstr;
 
 std::string file(std::string_view service, std::string_view limit) {
   return "inbound: [{ listen: 1, routes: [{ to: shop, name: orders, rate_limit: " + std::string(limit) +
-         " }] }]\nservices: { shop: 10.0.0.1:80, cache: 10.0.0.2:6379 }\nrate_limit_services: { shared: " +
+         " }] }]\nservices: { shop: 10.0.0.1:80, cache: 10.0.0.2:6379, "
+         "limits: { endpoints: 10.0.0.3:81, protocol: http2 } }\nrate_limit_services: { shared: " +
          std::string(service) + " }\n";
 }
 const std::string kService = "{ redis: cache }";
@@ -71,6 +72,70 @@ TEST(LimitServices, DefaultsAreThoseOfTheTable) {
   EXPECT_EQ(effectiveYaml(plain.config), effectiveYaml(loadYaml(file(spelt + " }", kLimit), "f").config));
   const model::Route& route = plain.config.route_tables.at(0).hosts.at(0).routes.at(0);
   EXPECT_EQ(route.shared_limit->name, "orders") << "the route's";
+}
+
+const std::string kGrpc = "{ grpc: limits, domain: shop }";
+const std::string kDescriptors = "{ service: shared, descriptors: [{ key: generic_key, value: orders }] }";
+
+TEST(LimitServices, GrpcOnesCountByDescriptors) {
+  const LoadedConfig loaded =
+      loadYaml(file("{ grpc: limits, domain: shop, timeout: 5ms, on_failure: closed, pending: 7, stall: 2s }",
+                    "{ service: shared, shadow: true, descriptors: [{ key: generic_key, value: 7 }, { key: user, "
+                    "header: X-User }, "
+                    "{ key: remote_address, source: true }, { key: path, path: true }, { key: s, cookie: session }, "
+                    "{ key: page, query: p }] }"),
+               "f");
+  ASSERT_TRUE(loaded.errors.empty()) << describe(loaded.errors[0]);
+  const model::RateLimitService& service = loaded.config.rate_limit_services.at(0);
+  EXPECT_EQ(service.kind, model::RateLimitService::Kind::kGrpc);
+  EXPECT_EQ(service.cluster, "limits");
+  EXPECT_EQ(service.domain, "shop");
+  EXPECT_EQ(service.timeout, milliseconds(5));
+  const model::SharedLimit& limit = *loaded.config.route_tables.at(0).hosts.at(0).routes.at(0).shared_limit;
+  EXPECT_TRUE(limit.rate.shadow);
+  ASSERT_EQ(limit.descriptor.size(), 6u);
+  EXPECT_EQ(limit.descriptor[0].key, "generic_key");
+  EXPECT_EQ(limit.descriptor[0].value, "7");
+  EXPECT_FALSE(limit.descriptor[0].from);
+  EXPECT_EQ(limit.descriptor[1].from->name, "x-user");
+  EXPECT_EQ(limit.descriptor[2].from->kind, model::HashKey::Kind::kSource);
+  EXPECT_EQ(limit.descriptor[3].from->kind, model::HashKey::Kind::kPath);
+  const std::string written = effectiveYaml(loaded.config);
+  EXPECT_EQ(effectiveYaml(loadYaml(written, "effective").config), written);
+  EXPECT_THAT(written, HasSubstr("{ key: \"user\", header: \"x-user\" }"));
+  EXPECT_THAT(written, HasSubstr("domain: shop"));
+}
+
+TEST(LimitServices, WhatIsWrongOfGrpcIsSaid) {
+  const auto entries = [](int count) {
+    std::string text = "{ service: shared, descriptors: [";
+    for (int i = 0; i < count; ++i) text += "{ key: a, value: b }, ";
+    return text + "] }";
+  };
+  EXPECT_TRUE(loadYaml(file(kGrpc, entries(16)), "f").errors.empty());
+  EXPECT_THAT(onlyError(file(kGrpc, entries(17))), HasSubstr("17 entries; expected 1 to 16"));
+  EXPECT_THAT(onlyError(file("{ grpc: limits }", kDescriptors)), HasSubstr("'domain' is missing"));
+  EXPECT_THAT(onlyError(file("{ grpc: limits, domain: '' }", kDescriptors)), HasSubstr("'domain' has 0 bytes"));
+  EXPECT_THAT(onlyError(file("{ grpc: limits, redis: cache, domain: a }", kDescriptors)),
+              HasSubstr("exclude each other"));
+  EXPECT_THAT(onlyError(file("{ grpc: limit, domain: a }", kDescriptors)), HasSubstr("did you mean 'limits'?"));
+  EXPECT_THAT(onlyError(file("{ grpc: cache, domain: a }", kDescriptors)),
+              HasSubstr("gRPC needs HTTP/2, which the service 'cache' doesn't speak"));
+  EXPECT_THAT(onlyError(file("{ grpc: limits, domain: a, database: 1 }", kDescriptors)),
+              HasSubstr("only a Redis has it"));
+  EXPECT_THAT(onlyError(file("{ redis: cache, domain: a }", kLimit)), HasSubstr("'domain' has no effect"));
+  EXPECT_THAT(onlyError(file(kGrpc, kLimit)), HasSubstr("'shared' is gRPC, which counts by 'descriptors'"));
+  EXPECT_THAT(onlyError(file(kService, kDescriptors)), HasSubstr("'shared' is a Redis, which counts by 'requests'"));
+  EXPECT_THAT(onlyError(file(kGrpc, "{ descriptors: [{ key: a, value: b }] }")),
+              HasSubstr("'descriptors' has no effect"));
+  EXPECT_THAT(onlyError(file(kGrpc, "{ service: shared, burst: 4, descriptors: [{ key: a, value: b }] }")),
+              HasSubstr("'burst' has no effect"));
+  EXPECT_THAT(onlyError(file(kGrpc, "{ service: shared, requests: 1/s, descriptors: [{ key: a, value: b }] }")),
+              HasSubstr("exclude each other"));
+  for (const char* entry : {"{ value: b }", "{ key: a }", "{ key: a, value: b, path: true }", "{ key: '', value: b }",
+                            "{ key: a, value: '' }", "{ key: a, path: false }", "{ key: a, header: '' }"}) {
+    EXPECT_NE(onlyError(file(kGrpc, "{ service: shared, descriptors: [" + std::string(entry) + "] }")), "") << entry;
+  }
 }
 
 TEST(LimitServices, WhatIsWrongIsSaid) {

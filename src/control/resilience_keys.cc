@@ -89,6 +89,21 @@ constexpr KeySpec kRetryKeys[] = {
 
 constexpr Form kBurst[] = {integer(1, 1'000'000'000)};
 constexpr Form kKeysMost[] = {integer(128, 16 * kMiB)};
+constexpr Form kEntryText[] = {{.kind = Kind::kScalar, .hint = "a text"}};
+constexpr KeySpec kDescriptorEntryKeys[] = {
+    {"key", kEntryText, "", "its key"},
+    {"value", kEntryText, "", "always this one"},
+    {"source", kTrueOnly, "", "true: the client's address"},
+    {"header", kHashName, "", "the value of this header"},
+    {"cookie", kHashName, "", "the value of this cookie"},
+    {"query", kHashName, "", "the value of this query parameter"},
+    {"path", kTrueOnly, "", "true: the path"},
+};
+constexpr std::string_view kDescriptorEntryRequired[] = {"key"};
+constexpr std::string_view kDescriptorEntryChoices[] = {"value", "source", "header", "cookie", "query", "path"};
+constexpr Form kDescriptorEntryItem[] = {object(kDescriptorEntrySpec)};
+constexpr Form kDescriptorEntries[] = {listOf(kDescriptorEntryItem)};
+
 constexpr Form kLimitServiceName[] = {text("the name of a rate_limit_service")};
 constexpr KeySpec kRateLimitKeys[] = {
     {"requests", kRate, "", "how many, in a second, minute or hour"},
@@ -98,14 +113,21 @@ constexpr KeySpec kRateLimitKeys[] = {
     {"service", kLimitServiceName, "", "one of rate_limit_services, which counts for several remoras together"},
     {"name", kText, "",
      "of what that service counts; who has the same name is counted together; the route's when absent"},
+    {"descriptors", kDescriptorEntries, "",
+     "what a gRPC service counts by, which knows how many; a request that lacks one of the values isn't limited"},
     {"shadow", kBool, "false", "refuse nothing, only tell in metrics and trail"},
 };
-constexpr std::string_view kRateLimitRequired[] = {"requests"};
+constexpr std::string_view kRateLimitChoices[] = {"requests", "descriptors"};
 
 }  // namespace
 
-const ObjectSpec kRateLimitSpec{"rate_limit", "How often requests may come; the others get 429. A rate is enough.",
-                                kRateLimitKeys, kRateLimitRequired};
+const ObjectSpec kRateLimitSpec{"rate_limit",
+                                "How often requests may come; the others get 429. A rate is enough.",
+                                kRateLimitKeys,
+                                {},
+                                kRateLimitChoices};
+const ObjectSpec kDescriptorEntrySpec{"descriptor_entry", "What a gRPC service counts by.", kDescriptorEntryKeys,
+                                      kDescriptorEntryRequired, kDescriptorEntryChoices};
 const ObjectSpec kHashKeySpec{"hash_key", "What of a request decides its endpoint.", kHashKeyKeys, {}, kHashKeyChoices};
 const ObjectSpec kStickySpec{"sticky", "A cookie that keeps a client at the endpoint which answered it first.",
                              kStickyKeys, kStickyRequired};

@@ -19,28 +19,13 @@ void refuseCookieName(ConfigReader& reader, const Place& place, const std::strin
 enum class Cookies : uint8_t { kFound, kMade };
 
 model::HashKey readHashKey(ConfigReader& reader, const Place& place, Cookies cookies) {
-  using Kind = model::HashKey::Kind;
   Fields fields(reader, place, kHashKeySpec);
-  model::HashKey key;
-  if (!fields.isOpen()) return key;
-  for (const auto& [name, kind] : {std::pair("source", Kind::kSource), std::pair("path", Kind::kPath)}) {
-    bool is_wanted = true;
-    fields.read(name, is_wanted);
-    if (fields.has(name)) key.kind = kind;
-    if (!is_wanted) reader.error(*fields.find(name), quoted(name) + " can only be true", "true");
-  }
-  for (const auto& [name, kind] :
-       {std::pair("header", Kind::kHeader), std::pair("cookie", Kind::kCookie), std::pair("query", Kind::kQuery)}) {
-    if (!fields.has(name)) continue;
-    key.kind = kind;
-    fields.read(name, key.name);
-    if (kind == Kind::kHeader) key.name = ascii::toLower(key.name);
-    if (key.name.empty()) reader.error(*fields.find(name), "the name is empty", "a name");
-  }
+  if (!fields.isOpen()) return {};
+  model::HashKey key = readHashKeyKind(reader, fields);
   const auto ttl = fields.find("ttl");
   if (!ttl) return key;
   fields.read("ttl", key.ttl.emplace());
-  if (key.kind != Kind::kCookie || cookies == Cookies::kFound) {
+  if (key.kind != model::HashKey::Kind::kCookie || cookies == Cookies::kFound) {
     reader.error(*ttl, "'ttl' has no effect: only a cookie of a service's 'hash_by' is made where a client lacks it",
                  "no 'ttl' here");
   } else {
@@ -138,6 +123,26 @@ void readCondition(ConfigReader& reader, const Place& place, std::span<const For
 }
 
 }  // namespace
+
+model::HashKey readHashKeyKind(ConfigReader& reader, Fields& fields) {
+  using Kind = model::HashKey::Kind;
+  model::HashKey key;
+  for (const auto& [name, kind] : {std::pair("source", Kind::kSource), std::pair("path", Kind::kPath)}) {
+    bool is_wanted = true;
+    fields.read(name, is_wanted);
+    if (fields.has(name)) key.kind = kind;
+    if (!is_wanted) reader.error(*fields.find(name), quoted(name) + " can only be true", "true");
+  }
+  for (const auto& [name, kind] :
+       {std::pair("header", Kind::kHeader), std::pair("cookie", Kind::kCookie), std::pair("query", Kind::kQuery)}) {
+    if (!fields.has(name)) continue;
+    key.kind = kind;
+    fields.read(name, key.name);
+    if (kind == Kind::kHeader) key.name = ascii::toLower(key.name);
+    if (key.name.empty()) reader.error(*fields.find(name), "the name is empty", "a name");
+  }
+  return key;
+}
 
 bool readRate(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::RateLimit& limit) {
   std::string text;

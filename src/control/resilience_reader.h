@@ -13,6 +13,9 @@ namespace remora::control {
 void readResilience(ConfigReader& reader, Fields& service, model::Cluster& cluster);
 void readRetry(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::Retry& retry);
 
+// Of the keys that say what of a request is meant, the one that was given.
+model::HashKey readHashKeyKind(ConfigReader& reader, Fields& fields);
+
 // "500/s"
 bool readRate(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::RateLimit& limit);
 // Of the keys of `rate_limit` those that say how often, and for whom.

@@ -65,6 +65,24 @@ std::optional<uint32_t> parseStatus(std::string_view text) {
   return static_cast<uint32_t>(*number);
 }
 
+size_t beginFrame(std::string& out) {
+  out.append(kFrameBytes, '\0');
+  return out.size();
+}
+
+void endFrame(std::string& out, size_t begun) {
+  const size_t length = out.size() - begun;
+  for (size_t i = 1; i <= 4; ++i) out[begun - i] = static_cast<char>(length >> (8 * (i - 1)));
+}
+
+std::optional<std::string_view> messageOf(std::string_view body) {
+  if (body.size() < kFrameBytes || body[0] != '\0') return std::nullopt;
+  size_t length = 0;
+  for (size_t i = 1; i < kFrameBytes; ++i) length = length << 8 | static_cast<uint8_t>(body[i]);
+  body.remove_prefix(kFrameBytes);
+  return length == body.size() ? std::optional(body) : std::nullopt;
+}
+
 std::string encodeMessage(std::string_view message) {
   constexpr std::string_view kHex = "0123456789ABCDEF";
   std::string out;

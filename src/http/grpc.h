@@ -1,4 +1,4 @@
-// What gRPC puts into HTTP: its content type, its deadline, its status. Pure; any thread.
+// What gRPC puts into HTTP: its content type, its deadline, its frame, its status. Pure; any thread.
 // Source: "gRPC over HTTP2" of the gRPC project (PROTOCOL-HTTP2).
 #pragma once
 
@@ -23,6 +23,14 @@ std::string timeoutText(Duration left);
 
 // Of grpc-status: a decimal number from 0 to 16; nothing for anything else.
 std::optional<uint32_t> parseStatus(std::string_view text);
+
+// Whether a message is compressed, and its length.
+inline constexpr size_t kFrameBytes = 5;
+// Appends a frame whose message is to follow, and says what endFrame() is given once it has.
+size_t beginFrame(std::string& out);
+void endFrame(std::string& out, size_t begun);
+// The message of a body that is exactly one, and not compressed; nothing for any other body.
+std::optional<std::string_view> messageOf(std::string_view body);
 
 // Percent-encodes what grpc-message may not hold.
 std::string encodeMessage(std::string_view message);

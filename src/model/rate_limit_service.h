@@ -9,8 +9,13 @@
 
 namespace remora::model {
 
+inline constexpr size_t kLongestDomain = 128;
+
 struct RateLimitService {
-  enum class Kind : uint8_t { kRedis };
+  enum class Kind : uint8_t {
+    kRedis,
+    kGrpc,  // what speaks Envoy's rate limit service
+  };
   enum class OnFailure : uint8_t { kOpen, kClosed };
   Origin origin;
   std::string name;
@@ -21,6 +26,8 @@ struct RateLimitService {
   std::string password_file;  // empty: none is asked for
   uint32_t database = 0;
   std::string prefix = "remora";  // of its keys
+  // Of gRPC.
+  std::string domain;  // whose limits are meant
 
   Milliseconds timeout{20};                 // for each question
   OnFailure on_failure = OnFailure::kOpen;  // what it means for the request that there was no answer

@@ -187,12 +187,28 @@ struct Fault {
   bool operator==(const Fault&) const = default;
 };
 
+// Of a descriptor. A longer value of a request is sent as its digest.
+inline constexpr size_t kDescriptorEntriesMost = 16;
+inline constexpr size_t kLongestEntryKey = 128;
+inline constexpr size_t kLongestEntryValue = 256;
+
+// What of a request a service counts by: a key with a value that is always the same, or the request's.
+struct DescriptorEntry {
+  std::string key;
+  std::string value;
+  std::optional<HashKey> from;  // in its place
+
+  bool operator==(const DescriptorEntry&) const = default;
+};
+
 // The same, counted by a service for several remoras together.
 struct SharedLimit {
   Origin origin;        // of `service`
   std::string service;  // one of Config::rate_limit_services
   std::string name;     // who has the same name is counted together
-  RateLimit rate;       // without a bound on its keys: they end by themselves
+  // Of a Redis, without a bound on its keys: they end by themselves. Of gRPC only whether it is a shadow.
+  RateLimit rate;
+  std::vector<DescriptorEntry> descriptor;  // of gRPC; empty: for a Redis
 
   bool operator==(const SharedLimit&) const = default;
 };

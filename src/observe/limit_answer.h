@@ -14,16 +14,18 @@ namespace remora::observe {
 enum class LimitResult : uint8_t {
   kAllowed,
   kLimited,
-  kLate,    // no answer within its timeout
-  kAway,    // no connection, or it ended before the answer
-  kFull,    // too many questions wait already
-  kFailed,  // it answered with an error
+  kLate,       // no answer within its timeout
+  kAway,       // no connection, or it ended before the answer
+  kFull,       // too many questions wait already
+  kFailed,     // it answered with an error
+  kUncounted,  // it wasn't asked: the request lacks what is counted by
   kCount,
 };
 inline constexpr size_t kLimitResults = static_cast<size_t>(LimitResult::kCount);
 
 constexpr std::string_view nameOf(LimitResult result) {
-  constexpr std::array<std::string_view, kLimitResults> kNames{"allowed", "limited", "late", "away", "full", "failed"};
+  constexpr std::array<std::string_view, kLimitResults> kNames{"allowed", "limited", "late",     "away",
+                                                               "full",    "failed",  "uncounted"};
   return static_cast<size_t>(result) < kLimitResults ? kNames[static_cast<size_t>(result)] : "unknown";
 }
 

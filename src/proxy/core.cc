@@ -9,6 +9,7 @@
 #include "proxy/arrival.h"
 #include "proxy/connection.h"
 #include "proxy/exchange.h"
+#include "proxy/grpc_link.h"
 #include "proxy/redis_link.h"
 
 namespace remora::proxy {
@@ -18,6 +19,13 @@ namespace {
 bool hasArrived(const net::Stream& transport) {
   int bytes = 0;
   return transport.descriptor() >= 0 && ::ioctl(transport.descriptor(), FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
+Ref<LimitLink> makeLimitLink(Core& core, const snapshot::LimitService& service) {
+  if (service.source->kind == model::RateLimitService::Kind::kGrpc) {
+    return Ref<LimitLink>(new GrpcLink(core, *service.source));
+  }
+  return Ref<LimitLink>(new RedisLink(core, *service.source, service.password));
 }
 
 }  // namespace
@@ -57,7 +65,7 @@ void Core::adoptSnapshot(snapshot::SnapshotPtr snapshot, std::shared_ptr<net::Lo
     }
   }
   clusters_ = std::move(clusters);
-  std::vector<Ref<RedisLink>> links = adoptLimitServices(*snapshot, by_index);
+  std::vector<Ref<LimitLink>> links = adoptLimitServices(*snapshot, by_index);
   snapshot_ = makeRef<CoreSnapshot>(std::move(snapshot), std::move(by_index), std::move(links), metrics_.requests);
   adoptListeners();
   adoptLog(std::move(sink));
@@ -66,14 +74,13 @@ void Core::adoptSnapshot(snapshot::SnapshotPtr snapshot, std::shared_ptr<net::Lo
 }
 
 // What stays the same keeps its connection.
-std::vector<Ref<RedisLink>> Core::adoptLimitServices(const snapshot::Snapshot& snapshot,
+std::vector<Ref<LimitLink>> Core::adoptLimitServices(const snapshot::Snapshot& snapshot,
                                                      const std::vector<Ref<upstream::ClusterState>>& clusters) {
-  std::vector<Ref<RedisLink>> links;
+  std::vector<Ref<LimitLink>> links;
   for (const snapshot::LimitService& service : snapshot.limit_services) {
-    const auto is_same = [&](const Ref<RedisLink>& link) { return link->isFor(*service.source, service.password); };
+    const auto is_same = [&](const Ref<LimitLink>& link) { return link->isFor(*service.source, service.password); };
     const auto known = std::ranges::find_if(limit_links_, is_same);
-    links.push_back(known != limit_links_.end() ? *known
-                                                : makeRef<RedisLink>(*this, *service.source, service.password));
+    links.push_back(known != limit_links_.end() ? *known : makeLimitLink(*this, service));
     links.back()->setCluster(service.cluster < clusters.size() ? clusters[service.cluster]
                                                                : Ref<upstream::ClusterState>());
   }

@@ -28,7 +28,7 @@ namespace remora::proxy {
 
 class Connection;
 class Exchange;
-class RedisLink;
+class LimitLink;
 
 // A listener's life on one core; survives reloads that keep the listener.
 struct ListenerState : RefCounted<ListenerState> {
@@ -135,7 +135,7 @@ class Core {
   void link(Connection& connection);
   void unlink(Connection& connection);
   void adoptListeners();
-  std::vector<Ref<RedisLink>> adoptLimitServices(const snapshot::Snapshot& snapshot,
+  std::vector<Ref<LimitLink>> adoptLimitServices(const snapshot::Snapshot& snapshot,
                                                  const std::vector<Ref<upstream::ClusterState>>& clusters);
   void adoptLog(std::shared_ptr<net::LogSink> sink);
   void writeLine(const observe::ExchangeRecord& record);
@@ -164,7 +164,7 @@ class Core {
   Ref<CoreSnapshot> snapshot_;
   std::unordered_map<std::string, Ref<upstream::ClusterState>> clusters_;
   std::unordered_map<std::string, upstream::EndpointSetPtr> endpoint_sets_;
-  std::vector<Ref<RedisLink>> limit_links_;
+  std::vector<Ref<LimitLink>> limit_links_;
   std::unordered_map<std::string, Ref<ListenerState>> listeners_;
   std::shared_ptr<net::LogSink> sink_;  // before the buffer that feeds it
   std::unique_ptr<net::LogBuffer> lines_;

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "proxy/redis_link.h"
+#include "proxy/limit_link.h"
 
 namespace remora::proxy {
 
 CoreSnapshot::CoreSnapshot(snapshot::SnapshotPtr snapshot, std::vector<Ref<upstream::ClusterState>> clusters,
-                           std::vector<Ref<RedisLink>> limit_links, observe::RequestMetrics& metrics)
+                           std::vector<Ref<LimitLink>> limit_links, observe::RequestMetrics& metrics)
     : snapshot_(std::move(snapshot)),
       clusters_(std::move(clusters)),
       limit_links_(std::move(limit_links)),

@@ -12,12 +12,12 @@
 
 namespace remora::proxy {
 
-class RedisLink;
+class LimitLink;
 
 class CoreSnapshot : public RefCounted<CoreSnapshot> {
  public:
   CoreSnapshot(snapshot::SnapshotPtr snapshot, std::vector<Ref<upstream::ClusterState>> clusters,
-               std::vector<Ref<RedisLink>> limit_links, observe::RequestMetrics& metrics);
+               std::vector<Ref<LimitLink>> limit_links, observe::RequestMetrics& metrics);
   ~CoreSnapshot();
 
   const snapshot::Snapshot& operator*() const { return *snapshot_; }
@@ -28,7 +28,7 @@ class CoreSnapshot : public RefCounted<CoreSnapshot> {
   const std::vector<Ref<upstream::ClusterState>>& clusters() const { return clusters_; }
 
   // Of one of its limit_services.
-  RedisLink& limitLink(uint32_t index) const { return *limit_links_[index]; }
+  LimitLink& limitLink(uint32_t index) const { return *limit_links_[index]; }
 
   // The series of one route's member (0 without a split), or of requests without a route (null). Made on first use, so
   // that routes nobody takes cost nothing.
@@ -40,7 +40,7 @@ class CoreSnapshot : public RefCounted<CoreSnapshot> {
  private:
   snapshot::SnapshotPtr snapshot_;
   std::vector<Ref<upstream::ClusterState>> clusters_;
-  std::vector<Ref<RedisLink>> limit_links_;
+  std::vector<Ref<LimitLink>> limit_links_;
   observe::RequestMetrics& metrics_;
   // By listener: slot 0 without a route, then each member of each route.
   struct ListenerSeries {

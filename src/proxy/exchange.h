@@ -25,6 +25,13 @@
 
 namespace remora::proxy {
 
+// What a refusal tells of the limit that was reached.
+struct LimitTold {
+  std::optional<Duration> wait;  // until the next may come; nothing: it isn't known
+  uint32_t requests = 0;         // in each `per`; 0: it isn't known
+  Duration per{0};
+};
+
 class Exchange {
  public:
   explicit Exchange(Core& owner);
@@ -112,10 +119,10 @@ class Exchange {
   Deadline deadline = Deadline::never();      // of the whole exchange
   Deadline try_deadline = Deadline::never();  // of this attempt, up to the head of its answer
   bool is_grpc = false;
-  bool is_copy = false;         // a copy: nobody waits for it, and it is sent once
-  Duration rate_limit_wait{0};  // until it may come again, of a request that is refused
-  std::string held_back;        // why, in a sentence, where the service's limits refuse it
-  std::string set_cookie;       // to send with the answer; empty: none
+  bool is_copy = false;    // a copy: nobody waits for it, and it is sent once
+  LimitTold limit_told;    // of a request that is refused
+  std::string held_back;   // why, in a sentence, where the service's limits refuse it
+  std::string set_cookie;  // to send with the answer; empty: none
   OverloadResource overload_resource = OverloadResource::kMemory;
   OverloadUse overload_use;  // when it was refused; limit 0: it wasn't
 

@@ -59,7 +59,7 @@ Result<void> askBreaker(Exchange& exchange, upstream::ClusterState& cluster) {
   const uint32_t percent = breaker->errorPercent();
   exchange.record.decide(Outcome::kBreakerRefused, {}, shortOf(percent), core.now());
   core.metrics().breaker_refused.add();
-  exchange.rate_limit_wait = verdict.wait;
+  exchange.limit_told.wait = verdict.wait;
   exchange.held_back = fmt::format("it is {}, since {} % failed; try again in {} s", upstream::nameOf(breaker->state()),
                                    percent, secondsUp(verdict.wait));
   return fail(Reason::kBreakerOpen, Reached::kNo, static_cast<int32_t>(percent));

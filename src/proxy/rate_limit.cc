@@ -31,17 +31,19 @@ Result<void> heedRateLimit(Exchange& exchange) {
     return {};
   }
   exchange.core.metrics().rate_limited.add();
-  exchange.rate_limit_wait = verdict.wait;
+  exchange.limit_told = {verdict.wait, limit.requests, limit.per};
   return fail(Reason::kRateLimited);
 }
 
 std::vector<std::pair<std::string_view, std::string>> rateLimitFields(const Exchange& exchange) {
-  const model::Route& route = exchange.plan.route();
-  const model::RateLimit& limit = route.shared_limit ? route.shared_limit->rate : *route.rate_limit;
-  const int64_t wait = secondsUp(exchange.rate_limit_wait);
-  return {{"Retry-After", std::to_string(wait)},
-          {"RateLimit-Policy", fmt::format("\"route\";q={};w={}", limit.requests, secondsUp(limit.per))},
-          {"RateLimit", fmt::format("\"route\";r=0;t={}", wait)}};
+  const LimitTold& told = exchange.limit_told;
+  std::vector<std::pair<std::string_view, std::string>> fields;
+  if (told.wait) fields.emplace_back("Retry-After", std::to_string(secondsUp(*told.wait)));
+  if (told.requests > 0 && told.per.count() > 0) {
+    fields.emplace_back("RateLimit-Policy", fmt::format("\"route\";q={};w={}", told.requests, secondsUp(told.per)));
+  }
+  if (told.wait) fields.emplace_back("RateLimit", fmt::format("\"route\";r=0;t={}", secondsUp(*told.wait)));
+  return fields;
 }
 
 }  // namespace remora::proxy

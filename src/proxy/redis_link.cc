@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/random.h"
-#include "proxy/connect.h"
 #include "proxy/core.h"
 
 namespace remora::proxy {
@@ -13,20 +11,10 @@ using observe::LimitResult;
 using upstream::RedisReply;
 using upstream::RedisScript;
 
-RedisLink::RedisLink(Core& core, model::RateLimitService service, std::string password)
-    : core_(core),
-      service_(std::move(service)),
-      password_(std::move(password)),
-      ring_(std::max<size_t>(service_.pending, 1)),
-      connecting_(core.loop()) {}
+RedisLink::RedisLink(Core& core, const model::RateLimitService& service, std::string password)
+    : LimitLink(core, service, std::move(password)), ring_(std::max<size_t>(service.pending, 1)) {}
 
 RedisLink::~RedisLink() = default;
-
-bool RedisLink::isFor(const model::RateLimitService& service, std::string_view password) const {
-  model::RateLimitService same = service;
-  same.origin = service_.origin;  // a line that moved changes nothing
-  return same == service_ && password == password_;
-}
 
 void RedisLink::ask(RedisWait& wait) {
   if (isStalled()) failed();
@@ -38,27 +26,25 @@ void RedisLink::ask(RedisWait& wait) {
 // Connects where that is due. Nobody waits for a service that is away: what its timeout allows is for one that answers.
 bool RedisLink::mayAsk() {
   if (state_ == State::kReady && !isKept()) close(LimitResult::kAway);
-  if (state_ == State::kClosed && (!is_away_ || core_.now() >= retry_at_)) {
+  if (state_ == State::kClosed && mayConnect()) {
     state_ = State::kConnecting;
-    connecting_.start(connect());
+    start(connect());
   }
-  return state_ == State::kReady || (state_ != State::kClosed && !is_away_);
+  return state_ == State::kReady || (state_ != State::kClosed && !isAway());
 }
 
 // False once the service's endpoints are others; who waits is answered first.
 bool RedisLink::isKept() const {
-  if (waiting_ > 0) return true;
-  const auto is_ours = [this](const auto& endpoint) { return endpoint.get() == endpoint_.get(); };
-  return cluster_ && std::ranges::any_of(cluster_->endpoints(), is_ours);
+  return waiting_ > 0 || isAtItsEndpoint();
 }
 
 bool RedisLink::isStalled() const {
   const bool is_due = waiting_ > 0 || state_ == State::kGreeting;
-  return stream_ && is_due && core_.now() - heard_at_ >= service_.stall;
+  return stream_ && is_due && core().now() - heard_at_ >= service().stall;
 }
 
 void RedisLink::put(RedisWait& wait, RedisScript script) {
-  if (waiting_ == 0 && state_ == State::kReady) heard_at_ = core_.now();
+  if (waiting_ == 0 && state_ == State::kReady) heard_at_ = core().now();
   wait.place_ = (first_ + waiting_++) % ring_.size();
   ring_[wait.place_] = &wait;
   line_.clear();
@@ -73,22 +59,10 @@ void RedisLink::forget(RedisWait& wait) {
 }
 
 loop::Task<void> RedisLink::connect() {
-  const Ref<upstream::ClusterState> cluster = cluster_;
-  endpoint_ = cluster ? cluster->choose(core_.ids(), is_away_ ? endpoint_.get() : nullptr) : endpoint_;
-  if (!cluster) endpoint_ = {};
-  if (!endpoint_) {
-    failed();
-    co_return loop::done;
-  }
-  const net::Patience patience{.stall = cluster->pool().connect,
-                               .stalled = Failure{Reason::kConnectTimeout, Reached::kNo, 0}};
-  Result<Connected> connected =
-      co_await loop::asResult(connectTo(core_, *cluster, *endpoint_, patience, tls::Carries::kBytes));
+  Result<Connected> connected = co_await loop::asResult(dial(tls::Carries::kBytes));
   if (connected) {
-    ++endpoint_->requests;
     begin(std::move(connected->stream));
   } else {
-    ++endpoint_->failures;
     failed();
   }
   co_return loop::done;
@@ -98,8 +72,8 @@ void RedisLink::begin(std::unique_ptr<net::Stream> stream) {
   stream_ = std::move(stream);
   stream_->setWatcher(this, net::Stream::Watch::kWritable);
   state_ = State::kGreeting;
-  heard_at_ = core_.now();
-  upstream::RedisHello hello = upstream::redisHello(service_, password_);
+  heard_at_ = core().now();
+  upstream::RedisHello hello = upstream::redisHello(service(), password());
   greetings_ = hello.replies;
   unsent_.insert(0, hello.commands);
   send();
@@ -108,7 +82,7 @@ void RedisLink::begin(std::unique_ptr<net::Stream> stream) {
 void RedisLink::run() {
   if (!stream_) return;
   if (!unsent_.empty()) send();
-  const std::span<char> scratch = core_.scratch();
+  const std::span<char> scratch = core().scratch();
   while (stream_) {
     const net::IoResult read = stream_->read(scratch);
     if (read.isBlocked()) return;
@@ -147,13 +121,12 @@ bool RedisLink::readAnswers(std::string_view bytes, size_t& used) {
 }
 
 bool RedisLink::hear(const RedisReply& reply) {
-  heard_at_ = core_.now();
+  heard_at_ = core().now();
   if (greetings_ > 0) {
     if (reply.kind != RedisReply::Kind::kText) return false;  // a wrong password, or it isn't ready
     if (--greetings_ == 0) {
       state_ = State::kReady;
-      is_away_ = false;
-      backoff_ = Duration(0);
+      noteBack();
     }
     return true;
   }
@@ -177,11 +150,7 @@ void RedisLink::settle(RedisWait& wait, const RedisReply& reply) {
 }
 
 void RedisLink::failed() {
-  const Duration twice = backoff_ * 2;
-  backoff_ = std::clamp<Duration>(twice, service_.backoff, std::max(service_.backoff, service_.backoff_most));
-  // Between half of it and the whole, so that those whom it failed together don't come back together.
-  retry_at_ = core_.now() + backoff_ / 2 + Duration(below(core_.ids().next(), backoff_.count() / 2 + 1));
-  is_away_ = true;
+  noteAway();
   close(LimitResult::kAway);
 }
 
@@ -201,27 +170,27 @@ void RedisLink::close(LimitResult why) {
 }
 
 RedisWait::RedisWait(RedisLink& link, const Question& question, Answer& into)
-    : link_(&link), question_(question), into_(into) {
+    : link_(link), kept_(&link), question_(question), into_(into) {
   into_ = {};
   link.ask(*this);
   if (isDone()) return;
-  loop::Loop& loop = link.core_.loop();
-  loop.timers().arm(*this, Deadline::after(loop.now(), link.service_.timeout).sooner(question.until));
+  loop::Loop& loop = link.core().loop();
+  loop.timers().arm(*this, Deadline::after(loop.now(), link.service().timeout).sooner(question.until));
 }
 
 RedisWait::~RedisWait() {
-  link_->forget(*this);
+  link_.forget(*this);
 }
 
 void RedisWait::onTime() {
-  link_->forget(*this);
+  link_.forget(*this);
   end(LimitResult::kLate);
-  if (link_->isStalled()) link_->failed();
+  if (link_.isStalled()) link_.failed();
 }
 
 void RedisWait::end(LimitResult result) {
   into_.result = result;
-  finish(link_->core_.loop().queue(), {});
+  finish(link_.core().loop().queue(), {});
 }
 
 }  // namespace remora::proxy

@@ -8,28 +8,19 @@
 #include <string_view>
 #include <vector>
 
-#include "base/ref.h"
-#include "loop/task_scope.h"
-#include "model/rate_limit_service.h"
 #include "net/stream.h"
 #include "observe/limit_answer.h"
-#include "upstream/cluster_state.h"
+#include "proxy/limit_link.h"
 #include "upstream/redis_limit.h"
 
 namespace remora::proxy {
 
-class Core;
 class RedisWait;
 
-class RedisLink final : public RefCounted<RedisLink>, loop::Runnable {
+class RedisLink final : public LimitLink, loop::Runnable {
  public:
-  RedisLink(Core& core, model::RateLimitService service, std::string password);
-  ~RedisLink();
-
-  // Where it is, by the current configuration; null: nowhere.
-  void setCluster(Ref<upstream::ClusterState> cluster) { cluster_ = std::move(cluster); }
-  // Whether a link for this service would be the same.
-  bool isFor(const model::RateLimitService& service, std::string_view password) const;
+  RedisLink(Core& core, const model::RateLimitService& service, std::string password);
+  ~RedisLink() override;
 
  private:
   friend class RedisWait;
@@ -51,17 +42,8 @@ class RedisLink final : public RefCounted<RedisLink>, loop::Runnable {
   void failed();
   bool isKept() const;
 
-  Core& core_;
-  const model::RateLimitService service_;
-  const std::string password_;
-  Ref<upstream::ClusterState> cluster_;
-  Ref<upstream::EndpointState> endpoint_;
   std::unique_ptr<net::Stream> stream_;
   State state_ = State::kClosed;
-  // The last try failed: until one succeeds nobody waits for it.
-  bool is_away_ = false;
-  Instant retry_at_;
-  Duration backoff_{0};
   Instant heard_at_;              // or when the first of those that wait was asked
   size_t greetings_ = 0;          // answers to what the connection began with that are still to come
   std::string line_;              // the question that is being written
@@ -70,7 +52,6 @@ class RedisLink final : public RefCounted<RedisLink>, loop::Runnable {
   std::vector<RedisWait*> ring_;  // who waits, in the order of the questions; null: who went away
   size_t first_ = 0;
   size_t waiting_ = 0;
-  loop::TaskScope connecting_;
 };
 
 // co_await RedisWait(...): until it is known whether the request is allowed, or why that isn't known; never fails, and
@@ -97,7 +78,8 @@ class RedisWait final : public loop::Wait, private loop::Timer {
   void onTime() override;
   void end(observe::LimitResult result);
 
-  Ref<RedisLink> link_;
+  RedisLink& link_;
+  const Ref<LimitLink> kept_;
   const Question question_;
   Answer& into_;
   size_t place_ = kNowhere;  // in the ring

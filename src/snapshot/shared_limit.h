@@ -19,7 +19,8 @@ struct LimitService {
 struct SharedLimit {
   const model::SharedLimit* source = nullptr;
   uint32_t service = 0;  // position in the Snapshot's limit_services
-  std::string key;       // what Redis' keys begin with
+  // Of a Redis.
+  std::string key;  // what its keys begin with
   upstream::RedisRate rate;
 };
 

@@ -10,14 +10,13 @@
 #include <vector>
 
 #include "base/grpc_status.h"
-#include "http/grpc.h"
 #include "http/grpc_health.h"
 #include "http/h1_parser.h"
 #include "http/h2_session.h"
-#include "http/h2_validate.h"
 #include "http/validate.h"
 #include "tls/detail.h"
 #include "tls/tls_stream.h"
+#include "upstream/grpc_call.h"
 
 namespace remora::upstream {
 namespace {
@@ -206,22 +205,6 @@ http::H2Bounds boundsOf(const Check& check) {
   return {.http2 = http2, .head = {.bytes = kCheckHeadMost}};
 }
 
-loop::Task<http::Response> readHttp2Answer(Check& check, http::H2Stream& stream, http::Method method) {
-  for (int interims = 0; interims <= kInterimsMost;) {
-    const http::RawResponse* const raw = stream.takeResponse();
-    if (!raw) {
-      if (stream.hasError()) co_return std::unexpected(*stream.brokenBy());
-      co_await check.readable(stream);
-      continue;
-    }
-    if (stream.headFailure()) co_return std::unexpected(*stream.headFailure());
-    const http::Response response = co_await http::validateH2Response(*raw, method);
-    if (response.status >= 200) co_return response;
-    ++interims;
-  }
-  co_return fail(Reason::kBadResponse);
-}
-
 loop::Task<Finding> askHttp2(Check& check, http::H2Stream& stream) {
   const model::HealthCheck& options = check.settings.check;
   const std::array<http::HeadField, 5> fields{{{":method", options.method},
@@ -230,50 +213,13 @@ loop::Task<Finding> askHttp2(Check& check, http::H2Stream& stream) {
                                                {":path", options.path},
                                                {"user-agent", kUserAgent}}};
   co_await stream.sendHead(fields, http::End::kLast);
-  const http::Response response = co_await readHttp2Answer(check, stream, http::methodOf(options.method));
+  const http::Response response = co_await readFinalHead(stream, http::methodOf(options.method), check.until);
   co_return judge(options, response.status);
 }
 
-// The whole of a small body; longer ones fail.
-loop::Task<std::string> readMessage(Check& check, http::H2Stream& stream) {
-  std::string body;
-  for (;;) {
-    const size_t received = co_await receive(check, stream);
-    if (received == 0) co_return body;
-    if (body.size() + received > http::grpc::kHealthAnswerBytesMost) co_return fail(Reason::kBadResponse);
-    body.append(check.means.scratch.data(), received);
-  }
-}
-
-loop::Task<void> sendQuestion(Check& check, http::H2Stream& stream) {
-  const std::string timeout =
-      http::grpc::timeoutText(std::max(check.until.instant() - check.means.loop.now(), Duration(0)));
-  const std::array<http::HeadField, 8> fields{{{":method", "POST"},
-                                               {":scheme", check.settings.tls ? "https" : "http"},
-                                               {":authority", check.host},
-                                               {":path", http::grpc::kHealthPath},
-                                               {"te", "trailers"},
-                                               {"content-type", "application/grpc"},
-                                               {"grpc-timeout", timeout},
-                                               {"user-agent", kUserAgent}}};
-  co_await stream.sendHead(fields, http::End::kMore);
-  const std::string question = http::grpc::healthQuestion(check.settings.check.grpc_service);
-  for (std::string_view rest = question;;) {
-    const iovec piece{const_cast<char*>(rest.data()), rest.size()};
-    const net::IoResult wrote = stream.writeLast({&piece, 1});
-    if (wrote.error && !wrote.isBlocked()) {
-      co_return std::unexpected(stream.brokenBy().value_or(Failure{Reason::kUpstreamReset, Reached::kMaybe}));
-    }
-    rest.remove_prefix(wrote.bytes);
-    if (rest.empty()) co_return loop::done;
-    co_await check.writable(stream);
-  }
-}
-
-Finding judgeGrpcStatus(const model::HealthCheck& check, std::string_view text) {
+Finding judgeGrpcStatus(const model::HealthCheck& check, std::optional<uint32_t> status) {
   constexpr uint32_t kNotFound = 5;
   constexpr uint32_t kUnimplemented = 12;
-  const std::optional<uint32_t> status = http::grpc::parseStatus(text);
   if (!status) return ill("its answer has no grpc-status: is it a gRPC server?");
   if (status == kUnimplemented) return ill("it has no grpc.health.v1.Health service (UNIMPLEMENTED)");
   if (status == kNotFound) {
@@ -283,18 +229,21 @@ Finding judgeGrpcStatus(const model::HealthCheck& check, std::string_view text) 
 }
 
 loop::Task<Finding> askGrpc(Check& check, http::H2Stream& stream) {
-  co_await sendQuestion(check, stream);
-  const http::Response response = co_await readHttp2Answer(check, stream, http::Method::kPost);
-  if (response.status != 200) co_return ill(fmt::format("the gRPC health call got status {}", response.status));
-  if (!http::grpc::isGrpc(*response.headers)) co_return ill("its answer isn't gRPC: is it a gRPC server?");
-  const std::string_view early = response.headers->valueOf(http::HeaderId::kGrpcStatus);
   const model::HealthCheck& options = check.settings.check;
-  if (!early.empty() && early != "0") co_return judgeGrpcStatus(options, early);
-  const std::string body = co_await readMessage(check, stream);
-  if (const std::string_view late = stream.trailers().valueOf(http::HeaderId::kGrpcStatus); late != "0") {
-    co_return judgeGrpcStatus(options, late);
-  }
-  const http::grpc::ServingStatus status = co_await http::grpc::parseHealthAnswer(body);
+  const std::string question = http::grpc::healthQuestion(options.grpc_service);
+  const GrpcCall call{.path = http::grpc::kHealthPath,
+                      .authority = check.host,
+                      .scheme = check.settings.tls ? "https" : "http",
+                      .user_agent = kUserAgent,
+                      .question = question,
+                      .answer_most = http::grpc::kHealthAnswerBytesMost,
+                      .until = check.until,
+                      .scratch = check.means.scratch};
+  const GrpcReply reply = co_await callGrpc(stream, call);
+  if (reply.status != 200) co_return ill(fmt::format("the gRPC health call got status {}", reply.status));
+  if (!reply.is_grpc) co_return ill("its answer isn't gRPC: is it a gRPC server?");
+  if (reply.grpc_status != 0u) co_return judgeGrpcStatus(options, reply.grpc_status);
+  const http::grpc::ServingStatus status = co_await http::grpc::parseHealthAnswer(reply.body);
   if (status == http::grpc::kServing) co_return well();
   co_return ill(fmt::format("it says that {} is {}",
                             options.grpc_service.empty() ? "the server" : "'" + options.grpc_service + "'",

@@ -22,10 +22,14 @@ H2Connection::~H2Connection() {
 }
 
 bool H2Connection::mayOpen() const {
+  return !isSpent() && session_.mayOpen();
+}
+
+bool H2Connection::isSpent() const {
   const model::PoolOptions& options = pool_.options_;
-  if (options.max_requests && exchanges_ >= options.max_requests) return false;
-  if (options.max_age.count() && pool_.loop_.now() - made_ >= options.max_age) return false;
-  return session_.mayOpen();
+  if (options.max_requests && exchanges_ >= options.max_requests) return true;
+  if (options.max_age.count() && pool_.loop_.now() - made_ >= options.max_age) return true;
+  return session_.isEnded() || session_.isDraining();
 }
 
 std::unique_ptr<http::H2Stream> H2Connection::open() {

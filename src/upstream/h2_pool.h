@@ -29,6 +29,8 @@ class H2Connection final : http::H2Session::Owner, loop::Runnable, loop::Timer {
   http::H2Session& session() { return session_; }
   const tls::Facts* tls() const { return tls_; }
   bool mayOpen() const;
+  // It won't take another stream: used up, told to go away, or ended.
+  bool isSpent() const;
   // A stream for one exchange; null when it takes no more after all.
   std::unique_ptr<http::H2Stream> open();
 

@@ -30,6 +30,8 @@ require (
 """
 GRPC = "v1.85.0"
 GRPC_GO = (1, 25)  # what it needs
+RATE_LIMIT_SERVICE = "github.com/envoyproxy/ratelimit/src/service_cmd@v1.4.1-0.20260122083618-3fb702589d36"
+RATE_LIMIT_SERVICE_GO = (1, 25)
 GRPC_FOR_DEBIANS_GO = "v1.64.1"  # the last one that Go 1.19 builds
 
 
@@ -65,11 +67,16 @@ def python():
     return program
 
 
+def go_version():
+    """(its text, (major, minor))"""
+    version = run(["go", "env", "GOVERSION"])
+    return version, tuple(map(int, re.search(r"go(\d+)\.(\d+)", version).groups()))
+
+
 @functools.cache
 def go_program(package):
     """The path of that package's program, built."""
-    version = run(["go", "env", "GOVERSION"])
-    numbers = tuple(map(int, re.search(r"go(\d+)\.(\d+)", version).groups()))
+    version, numbers = go_version()
     module = GO_MODULE.format(grpc=GRPC if numbers >= GRPC_GO else GRPC_FOR_DEBIANS_GO)
     name = package.split("/", 1)[1].replace("/", "-")
     with installing(name, version + module) as (folder, is_new):
@@ -92,6 +99,19 @@ def grpc_client():
 
 def grpc_server():
     return go_program("google.golang.org/grpc/interop/server")
+
+
+@functools.cache
+def rate_limit_service():
+    """The path of Envoy's rate limit service, or None where Go is too old for it."""
+    version, numbers = go_version()
+    if numbers < RATE_LIMIT_SERVICE_GO:
+        return None
+    with installing("ratelimit", version + RATE_LIMIT_SERVICE) as (folder, is_new):
+        if is_new:
+            env = dict(os.environ, GOPATH=os.path.join(CACHE, "go"), GOBIN=folder, GOFLAGS="-modcacherw")
+            run(["go", "install", RATE_LIMIT_SERVICE], env=env)
+    return os.path.join(folder, "service_cmd")
 
 
 def autobahn():
