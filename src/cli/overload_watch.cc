@@ -38,10 +38,10 @@ void OverloadWatch::start(const std::vector<std::unique_ptr<CoreThread>>& thread
 }
 
 void OverloadWatch::onTime() {
-  overload_.tick(loop_.now());
+  const Duration rest = overload_.tick(loop_.now());
   tell();
   if (overload_.stage() != OverloadStage::kNone && loop_.now() >= relieve_from_) relieve();
-  loop_.arm(*this, proxy::Overload::kTick);
+  loop_.arm(*this, rest);
 }
 
 void OverloadWatch::tell() {

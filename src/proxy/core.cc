@@ -180,7 +180,6 @@ void Core::serve(std::unique_ptr<net::Stream> stream, const net::Peer& peer, con
   connection_count_.fetch_add(1, std::memory_order_relaxed);
   metrics_.downstream_accepted.add();
   metrics_.downstream_active.add();
-  overload_.watchLoop();
   connection->start();
 }
 
@@ -207,7 +206,6 @@ void Core::remove(Connection& connection) {
   connection_count_.fetch_sub(1, std::memory_order_relaxed);
   metrics_.downstream_active.sub();
   metrics_.downstream_closed.add();
-  if (!first_) overload_.restLoop();
 }
 
 void Core::addMirror(std::unique_ptr<Connection> mirror) {

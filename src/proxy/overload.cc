@@ -51,12 +51,14 @@ void Overload::configure(const model::Overload& bounds) {
   bounds_ = bounds;
 }
 
-void Overload::tick(Instant now) {
+Duration Overload::tick(Instant now) {
   const std::lock_guard lock(measuring_);
   noteMemory(meter_->memory(bounds_.memory));
   note(OverloadResource::kDescriptors, meter_->descriptors());
   note(OverloadResource::kLoopDelay, loopDelay(now));
   decide();
+  const auto rests = [](const OverloadCore& core) { return core.pulse_due.load(std::memory_order_relaxed) == 0; };
+  return stage() == OverloadStage::kNone && std::ranges::all_of(cores_, rests) ? kCalmTick : kTick;
 }
 
 int64_t Overload::measure() {
@@ -173,7 +175,7 @@ std::string describe(OverloadResource resource, OverloadUse use) {
 }
 
 OverloadGate::~OverloadGate() {
-  restLoop();
+  rest();
 }
 
 void OverloadGate::startPulse() {
@@ -183,7 +185,7 @@ void OverloadGate::startPulse() {
   beat();
 }
 
-void OverloadGate::restLoop() {
+void OverloadGate::rest() {
   if (!is_pulsing_) return;
   is_pulsing_ = false;
   if (isArmed()) loop_.timers().disarm(*this);
@@ -199,6 +201,7 @@ void OverloadGate::beat() {
 
 // One long turn is none: only what lasts is more than the core can do.
 void OverloadGate::onTime() {
+  if (own_.promised.load(std::memory_order_relaxed) <= 0) return rest();
   late_[beats_++ % kPulses] = (loop_.now() - due_).count();
   own_.late_nanos.store(*std::ranges::min_element(late_), std::memory_order_relaxed);
   beat();

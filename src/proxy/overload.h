@@ -64,6 +64,7 @@ class Overload {
   static constexpr uint32_t kRequestBytes = 48 << 10;
   static constexpr uint32_t kConnectionBytes = 4 << 10;
   static constexpr Duration kTick = Milliseconds(100);
+  static constexpr Duration kCalmTick = std::chrono::seconds(1);
   // So much below its threshold a stage ends, so that it doesn't come and go with each request.
   static constexpr uint32_t kGapPercent = 5;
 
@@ -72,8 +73,9 @@ class Overload {
   static Overload& none();
 
   void configure(const model::Overload& bounds);
-  // Measures everything; every kTick, on the control thread.
-  void tick(Instant now);
+  // Measures everything, on the control thread; returns when it is to be done again: after kTick, or after kCalmTick
+  // where nothing runs. What begins meanwhile is measured by the cores themselves.
+  Duration tick(Instant now);
   // Measures memory, unless somebody else is at it; returns what the asking core may admit before it asks again.
   int64_t measure();
 
@@ -115,7 +117,7 @@ class Overload {
 // The words of a refusal: "59 of 64 MiB", "950 of 1024", "480 of 500 ms late".
 std::string describe(OverloadResource resource, OverloadUse use);
 
-// A core's way to it. Belongs to the core; its loop's lateness is measured while it has connections.
+// A core's way to it. Belongs to the core; its loop's lateness is measured while something runs on it.
 class OverloadGate final : loop::Timer {
  public:
   OverloadGate(Overload& shared, size_t core, loop::Loop& loop)
@@ -134,21 +136,17 @@ class OverloadGate final : loop::Timer {
   // What has begun may take `bytes` more, until that is taken back.
   void promise(int64_t bytes) {
     own_.promised.store(own_.promised.load(std::memory_order_relaxed) + bytes, std::memory_order_relaxed);
+    if (bytes > 0 && !is_pulsing_ && shared_.isWatching()) startPulse();
   }
   void takeBack(int64_t bytes) { promise(-bytes); }
   uint32_t piece() const { return shared_.piece(); }
-
-  // The core has connections, or has them no more.
-  void watchLoop() {
-    if (!is_pulsing_ && shared_.isWatching()) startPulse();
-  }
-  void restLoop();
 
  private:
   static constexpr Duration kPulse = Milliseconds(100);
   static constexpr size_t kPulses = 5;  // late in each of them is late
 
   void startPulse();
+  void rest();
   void beat();
   void onTime() override;
 

@@ -134,13 +134,14 @@ TEST_F(OverloadTest, WithMuchLeftTheSystemIsSeldomAsked) {
 TEST_F(OverloadTest, ALoopThatIsLateForAWhileIsOverload) {
   loop::TestLoop loop;
   OverloadGate gate(overload, 0, loop);
-  gate.watchLoop();
+  gate.promise(1);
   loop.advance(std::chrono::seconds(1));
-  overload.tick(loop.loop().now());
+  EXPECT_EQ(overload.tick(loop.loop().now()), Overload::kTick);
   EXPECT_EQ(overload.use(OverloadResource::kLoopDelay).used, 0u) << "on time";
-  gate.restLoop();
-  EXPECT_EQ(loop.loop().timers().size(), 0u) << "without connections it sleeps";
-  overload.tick(loop.loop().now() + std::chrono::seconds(60));
+  gate.takeBack(1);
+  loop.advance(std::chrono::seconds(1));
+  EXPECT_EQ(loop.loop().timers().size(), 0u) << "while nothing runs it sleeps";
+  EXPECT_EQ(overload.tick(loop.loop().now() + std::chrono::seconds(60)), Overload::kCalmTick);
   EXPECT_EQ(overload.stage(), OverloadStage::kNone);
 }
 
