@@ -7,7 +7,7 @@
 namespace remora::http::grpc {
 namespace {
 
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 
 std::string framed(const std::string& message) {
   return "\0\0\0"s + static_cast<char>(message.size() >> 8) + static_cast<char>(message.size()) + message;

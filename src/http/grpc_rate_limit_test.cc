@@ -11,7 +11,7 @@
 namespace remora::http::grpc {
 namespace {
 
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 
 std::string framed(std::string_view message) {
   std::string body;

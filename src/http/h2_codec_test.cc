@@ -6,7 +6,7 @@
 namespace remora::http {
 namespace {
 
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 using frames::frame;
 using frames::kEndHeaders;
 using frames::kEndStream;

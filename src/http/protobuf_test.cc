@@ -7,7 +7,7 @@
 namespace remora::http::protobuf {
 namespace {
 
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 
 // "1=5 2=abc", and "!" behind what is broken.
 std::string listed(std::string_view message) {

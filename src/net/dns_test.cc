@@ -16,6 +16,7 @@
 #include "loop/task_scope.h"
 #include "loop/test_loop.h"
 #include "net/address.h"
+#include "net/dns_test_wire.h"
 
 namespace remora::net {
 namespace {
@@ -25,21 +26,8 @@ constexpr uint16_t kCname = 5;
 constexpr uint16_t kAaaa = 28;
 constexpr uint16_t kSrv = 33;
 
-void put16(std::string& out, size_t value) {
-  out += static_cast<char>(value >> 8);
-  out += static_cast<char>(value);
-}
-
-std::string encodeName(std::string_view name) {
-  std::string out;
-  while (!name.empty()) {
-    const size_t dot = std::min(name.find('.'), name.size());
-    out += static_cast<char>(dot);
-    out += name.substr(0, dot);
-    name.remove_prefix(std::min(dot + 1, name.size()));
-  }
-  return out + '\0';
-}
+using test::encodeName;
+using test::u16;
 
 struct Record {
   std::string owner;  // whose record it is: the name that was asked, or the end of an alias
@@ -137,7 +125,7 @@ class TinyServer final : loop::Pollable {
       const std::string reply = answer(received_.substr(2, size), false);
       received_.erase(0, size + 2);
       std::string framed;
-      put16(framed, reply.size());
+      framed += u16(reply.size());
       framed += reply;
       ::send(caller_, framed.data(), framed.size(), MSG_NOSIGNAL);
     }
@@ -169,21 +157,21 @@ class TinyServer final : loop::Pollable {
       const Record& record = it->second;
       if (record.type != type && record.type != kCname) continue;
       body += encodeName(record.owner);
-      put16(body, record.type);
-      put16(body, 1);
-      put16(body, record.ttl >> 16);
-      put16(body, record.ttl & 0xffff);
-      put16(body, record.data.size());
+      body += u16(record.type);
+      body += u16(1);
+      body += u16(record.ttl >> 16);
+      body += u16(record.ttl & 0xffff);
+      body += u16(record.data.size());
       body += record.data;
       ++count;
     }
     const int code = first == last ? 3 : rcode;  // 3: NXDOMAIN
     std::string reply(question.substr(0, 2));
-    put16(reply, 0x8180u | (cut ? 0x0200u : 0u) | static_cast<unsigned>(code));
-    put16(reply, 1);
-    put16(reply, code ? 0 : count);
-    put16(reply, 0);
-    put16(reply, 0);
+    reply += u16(0x8180u | (cut ? 0x0200u : 0u) | static_cast<unsigned>(code));
+    reply += u16(1);
+    reply += u16(code ? 0 : count);
+    reply += u16(0);
+    reply += u16(0);
     reply += question.substr(12, at + 5 - 12);
     return code ? reply : reply + body;
   }
@@ -258,9 +246,9 @@ class Dns : public ::testing::Test {
 TEST_F(Dns, AsksForServices) {
   const auto srv = [](uint16_t priority, uint16_t port, std::string_view target) {
     std::string data;
-    put16(data, priority);
-    put16(data, 5);
-    put16(data, port);
+    data += u16(priority);
+    data += u16(5);
+    data += u16(port);
     return data + encodeName(target);
   };
   server_.add("_http._tcp.orders.test", {"", kSrv, 40, srv(10, 82, "b.test")});

@@ -5,35 +5,25 @@
 #include <string>
 #include <string_view>
 
+#include "net/dns_test_wire.h"
+
 namespace remora::net {
 namespace {
 
-std::string u16(size_t value) {
-  return {static_cast<char>(value >> 8), static_cast<char>(value)};
-}
-
-std::string nameOf(std::string_view name) {
-  std::string out;
-  while (!name.empty()) {
-    const size_t dot = std::min(name.find('.'), name.size());
-    out += static_cast<char>(dot);
-    out += name.substr(0, dot);
-    name.remove_prefix(std::min(dot + 1, name.size()));
-  }
-  return out + '\0';
-}
+using test::encodeName;
+using test::u16;
 
 std::string record(uint16_t type, uint32_t ttl, const std::string& data) {
   return "\xC0\x0C" + u16(type) + u16(1) + u16(ttl >> 16) + u16(ttl & 0xffff) + u16(data.size()) + data;
 }
 
 std::string srv(uint16_t priority, uint16_t weight, uint16_t port, std::string_view target, uint32_t ttl = 60) {
-  return record(33, ttl, u16(priority) + u16(weight) + u16(port) + nameOf(target));
+  return record(33, ttl, u16(priority) + u16(weight) + u16(port) + encodeName(target));
 }
 
 std::string message(const std::vector<std::string>& records) {
   std::string out = u16(7) + u16(0x8180) + u16(1) + u16(records.size()) + u16(0) + u16(0);
-  out += nameOf("_http._tcp.orders.test") + u16(33) + u16(1);
+  out += encodeName("_http._tcp.orders.test") + u16(33) + u16(1);
   for (const std::string& each : records) out += each;
   return out;
 }
@@ -43,7 +33,7 @@ std::expected<SrvAnswer, std::string> parse(const std::string& bytes) {
 }
 
 TEST(SrvAnswer, GivesRecordsSortedAndOnceWithTheSmallestTtl) {
-  const auto answer = parse(message({srv(10, 5, 80, "B.test", 90), record(5, 30, nameOf("alias.test")),
+  const auto answer = parse(message({srv(10, 5, 80, "B.test", 90), record(5, 30, encodeName("alias.test")),
                                      srv(0, 7, 81, "a.test"), srv(10, 5, 80, "b.test", 90)}));
   ASSERT_TRUE(answer) << answer.error();
   ASSERT_EQ(answer->records.size(), 2u);
@@ -84,7 +74,7 @@ TEST(SrvAnswer, EveryCutIsRefused) {
   loops[at - 7] = 8;
   EXPECT_FALSE(parse(loops));
   std::string shorter = message({srv(0, 1, 80, "a.test")});
-  const size_t length = shorter.size() - 6 - nameOf("a.test").size() - 1;
+  const size_t length = shorter.size() - 6 - encodeName("a.test").size() - 1;
   --shorter[length];
   EXPECT_FALSE(parse(shorter));
 }

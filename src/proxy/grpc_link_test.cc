@@ -8,13 +8,12 @@
 #include "http/grpc.h"
 #include "http/h2_session.h"
 #include "http/protobuf.h"
-#include "observe/limit_answer.h"
-#include "proxy/test_support.h"
+#include "proxy/limit_test_world.h"
 
 namespace remora::proxy::test {
 namespace {
 
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 using observe::LimitResult;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -115,30 +114,17 @@ class Service final : http::H2Session::Owner {
   std::vector<std::unique_ptr<http::H2Stream>> questions_;
 };
 
-// The route answers by itself, so that all connections that are made are those to the service.
-struct Counted {
-  explicit Counted(const std::function<void(model::RateLimitService&, model::SharedLimit&)>& change = {})
-      : world([&](model::Config& made) {
-          made.telemetry.recent = 64;
-          model::Cluster& cluster = made.clusters.emplace_back();
-          cluster.name = "limits";
-          cluster.protocol = model::Protocol::kHttp2;
-          model::RateLimitService& service = made.rate_limit_services.emplace_back();
-          service.kind = model::RateLimitService::Kind::kGrpc;
-          service.name = "shared";
-          service.cluster = "limits";
-          service.domain = "shop";
-          model::Route& route = routeOf(made);
-          route.action = model::DirectAnswer{.body = "hi"};
-          model::SharedLimit& limit = route.shared_limit.emplace();
-          limit.service = "shared";
-          limit.descriptor = {{"generic_key", "orders", {}}};
-          if (change) change(service, limit);
-          config = made;
-        }) {
-    world.endpoints({"10.0.0.9"}, "limits");
-    client = world.client();
-  }
+struct Counted : LimitWorld {
+  explicit Counted(const Change& change = {})
+      : LimitWorld(
+            "limits",
+            [](model::Cluster& cluster, model::RateLimitService& service, model::SharedLimit& limit) {
+              cluster.protocol = model::Protocol::kHttp2;
+              service.kind = model::RateLimitService::Kind::kGrpc;
+              service.domain = "shop";
+              limit.descriptor = {{"generic_key", "orders", {}}};
+            },
+            change) {}
 
   Service& service(size_t i = 0, const http::H2Bounds& bounds = {}) {
     while (services.size() <= i) {
@@ -146,15 +132,6 @@ struct Counted {
     }
     world.settle();
     return *services[i];
-  }
-  void ask(const std::string& request = kGet) { askOf(*client, request); }
-  void askOf(PipeEnd& from, const std::string& request = kGet) {
-    from.put(request);
-    world.settle();
-  }
-  std::string got() {
-    world.settle();
-    return client->take();
   }
   // Connected, with one request that was allowed.
   Service& greet(const http::H2Bounds& bounds = {}) {
@@ -164,29 +141,17 @@ struct Counted {
     EXPECT_EQ(statusOf(got()), 200);
     return made;
   }
-  uint64_t count(LimitResult result) const {
-    return world.metrics.limits.at(0).results[static_cast<size_t>(result)].value();
-  }
-  observe::LimitAnswer told() const {
-    for (const observe::TrailEntry& entry : world.last().trail.entries()) {
-      if (entry.outcome == observe::Outcome::kRateLimitAsked) return observe::LimitAnswer::of(entry.argument);
-    }
-    return {LimitResult::kCount};
-  }
 
-  model::Config config;
-  World world;
-  std::unique_ptr<PipeEnd> client;
   std::vector<std::unique_ptr<Service>> services;
 };
 
+// The value of a header, as an entry of the descriptor.
+model::DescriptorEntry entryOfUser() {
+  return {"user", "", model::HashKey{model::HashKey::Kind::kHeader, "x-user", {}}};
+}
+
 TEST(GrpcLink, AsksForTheRequestsDescriptor) {
-  Counted counted([](auto&, auto& limit) {
-    model::HashKey user;
-    user.kind = model::HashKey::Kind::kHeader;
-    user.name = "x-user";
-    limit.descriptor.push_back({"user", "", user});
-  });
+  Counted counted([](auto&, auto& limit) { limit.descriptor.push_back(entryOfUser()); });
   counted.ask("GET /a HTTP/1.1\r\nHost: shop\r\nX-User: anna\r\n\r\n");
   Service& service = counted.service();
   ASSERT_EQ(service.waiting(), 1u);
@@ -209,10 +174,7 @@ TEST(GrpcLink, AsksForTheRequestsDescriptor) {
 TEST(GrpcLink, ARequestThatLacksAValueIsNotAskedFor) {
   Counted counted([](auto& service, auto& limit) {
     service.on_failure = OnFailure::kClosed;
-    model::HashKey user;
-    user.kind = model::HashKey::Kind::kHeader;
-    user.name = "x-user";
-    limit.descriptor.push_back({"user", "", user});
+    limit.descriptor.push_back(entryOfUser());
   });
   counted.ask();
   EXPECT_EQ(statusOf(counted.got()), 200);

@@ -19,6 +19,22 @@ struct Hedged {
         client(world.client()) {
     world.endpoints({"10.0.0.1", "10.0.0.2"});
   }
+  // For so long that both attempts are under way.
+  void ask(std::string_view request = kGet) {
+    client->put(request);
+    world.advance(milliseconds(50));
+  }
+  void breakOff(size_t i) {
+    (void)world.toApp(i);
+    world.app(i).resetOnClose();
+    world.connector.apps[i].reset();
+    world.settle();
+  }
+  std::string answered(std::string_view answer, size_t i) {
+    world.app(i).put(answer);
+    world.settle();
+    return client->take();
+  }
   World world;
   std::unique_ptr<PipeEnd> client;
 };
@@ -48,8 +64,7 @@ TEST(Hedge, TheSecondIsHeardWhenItAnswersFirst) {
 TEST(Hedge, TheFirstIsHeardWhenItAnswersFirst) {
   Hedged hedged;
   World& world = hedged.world;
-  hedged.client->put(kGet);
-  world.advance(milliseconds(50));
+  hedged.ask();
   ASSERT_EQ(world.appConnections(), 2u);
   (void)world.toApp(1);
   world.app(0).put("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst");
@@ -64,8 +79,7 @@ TEST(Hedge, TheFirstIsHeardWhenItAnswersFirst) {
 TEST(Hedge, ABodyGoesWithBoth) {
   Hedged hedged;
   World& world = hedged.world;
-  hedged.client->put("PUT /a HTTP/1.1\r\nHost: shop\r\nContent-Length: 4\r\n\r\nbody");
-  world.advance(milliseconds(50));
+  hedged.ask("PUT /a HTTP/1.1\r\nHost: shop\r\nContent-Length: 4\r\n\r\nbody");
   EXPECT_TRUE(world.toApp(0).ends_with("\r\n\r\nbody"));
   EXPECT_TRUE(world.toApp(1).ends_with("\r\n\r\nbody"));
   world.app(1).put("HTTP/1.1 201 Made\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n");
@@ -79,38 +93,23 @@ TEST(Hedge, ABodyGoesWithBoth) {
 
 TEST(Hedge, WhenOneFailsTheOtherIsWaitedFor) {
   Hedged hedged;
-  World& world = hedged.world;
-  hedged.client->put(kGet);
-  world.advance(milliseconds(50));
-  (void)world.toApp(1);
-  world.app(1).resetOnClose();
-  world.connector.apps[1].reset();
-  world.settle();
+  hedged.ask();
+  hedged.breakOff(1);
   EXPECT_EQ(hedged.client->take(), "");
-  world.app(0).put(kOk);
-  world.settle();
-  EXPECT_EQ(statusOf(hedged.client->take()), 200);
+  EXPECT_EQ(statusOf(hedged.answered(kOk, 0)), 200);
 }
 
 TEST(Hedge, WhenTheFirstFailsTheSecondIsHeard) {
   Hedged hedged;
-  World& world = hedged.world;
-  hedged.client->put(kGet);
-  world.advance(milliseconds(50));
-  (void)world.toApp(1);
-  world.app(0).resetOnClose();
-  world.connector.apps[0].reset();
-  world.settle();
-  world.app(1).put(kOk);
-  world.settle();
-  EXPECT_EQ(statusOf(hedged.client->take()), 200);
+  hedged.ask();
+  hedged.breakOff(0);
+  EXPECT_EQ(statusOf(hedged.answered(kOk, 1)), 200);
 }
 
 TEST(Hedge, AClientThatGoesAwayEndsBoth) {
   Hedged hedged;
   World& world = hedged.world;
-  hedged.client->put(kGet);
-  world.advance(milliseconds(50));
+  hedged.ask();
   ASSERT_EQ(world.appConnections(), 2u);
   hedged.client.reset();
   world.settle();

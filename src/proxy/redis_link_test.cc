@@ -1,8 +1,7 @@
 // A rate_limit that a Redis counts: the test is the client, the Redis and the application.
 #include <gtest/gtest.h>
 
-#include "observe/limit_answer.h"
-#include "proxy/test_support.h"
+#include "proxy/limit_test_world.h"
 
 namespace remora::proxy::test {
 namespace {
@@ -21,37 +20,20 @@ std::string gets(const std::string& path) {
   return "GET " + path + " HTTP/1.1\r\nHost: shop\r\n\r\n";
 }
 
-// The route answers by itself, so that all connections that are made are those to Redis.
-struct Counted {
-  explicit Counted(const std::function<void(model::RateLimitService&, model::SharedLimit&)>& change = {})
-      : world([&](model::Config& made) {
-          made.telemetry.recent = 64;
-          made.clusters.emplace_back().name = "cache";
-          model::RateLimitService& service = made.rate_limit_services.emplace_back();
-          service.name = "shared";
-          service.cluster = "cache";
-          model::Route& route = routeOf(made);
-          route.action = model::DirectAnswer{.body = "hi"};
-          model::SharedLimit& limit = route.shared_limit.emplace();
-          limit.service = "shared";
-          limit.name = "orders";
-          limit.rate = {.requests = 5, .per = seconds(1), .burst = 5};
-          if (change) change(service, limit);
-          config = made;
-        }) {
-    world.endpoints({"10.0.0.9"}, "cache");
-    client = world.client();
-  }
+struct Counted : LimitWorld {
+  explicit Counted(const Change& change = {})
+      : LimitWorld(
+            "cache",
+            [](model::Cluster&, model::RateLimitService&, model::SharedLimit& limit) {
+              limit.name = "orders";
+              limit.rate = {.requests = 5, .per = seconds(1), .burst = 5};
+            },
+            change) {}
   PipeEnd& redis(size_t i = 0) { return world.app(i); }
   std::string asked(size_t i = 0) { return world.toApp(i); }
-  void ask(const std::string& request = kGet) {
-    client->put(request);
-    world.settle();
-  }
   std::string tell(const std::string& answer, size_t i = 0) {
     redis(i).put(answer);
-    world.settle();
-    return client->take();
+    return got();
   }
   // Connected, with one request that was allowed.
   void greet() {
@@ -59,19 +41,6 @@ struct Counted {
     EXPECT_EQ(statusOf(tell(kPong + kYes)), 200);
     (void)asked();
   }
-  uint64_t count(LimitResult result) const {
-    return world.metrics.limits.at(0).results[static_cast<size_t>(result)].value();
-  }
-  observe::LimitAnswer told() const {
-    for (const observe::TrailEntry& entry : world.last().trail.entries()) {
-      if (entry.outcome == observe::Outcome::kRateLimitAsked) return observe::LimitAnswer::of(entry.argument);
-    }
-    return {LimitResult::kCount};
-  }
-
-  model::Config config;
-  World world;
-  std::unique_ptr<PipeEnd> client;
 };
 
 TEST(RedisLink, TheFirstQuestionFollowsTheGreeting) {
@@ -127,8 +96,7 @@ TEST(RedisLink, QuestionsGoOutTogetherAndAreAnsweredInOrder) {
   counted.greet();
   auto other = counted.world.client();
   counted.ask();
-  other->put(kGet);
-  counted.world.settle();
+  counted.askOf(*other);
   EXPECT_EQ(countOf(counted.asked(), "EVALSHA"), 2u);
   EXPECT_EQ(counted.world.appConnections(), 1u);
   EXPECT_EQ(statusOf(counted.tell(kNo + kYes)), 429);
@@ -152,8 +120,7 @@ TEST(RedisLink, WhoGoesAwayTakesNobodyElsesAnswer) {
   counted.greet();
   auto other = counted.world.client();
   counted.ask();
-  other->put(kGet);
-  counted.world.settle();
+  counted.askOf(*other);
   counted.client.reset();  // the first of the two
   counted.world.settle();
   counted.redis().put(kYes);

@@ -32,12 +32,32 @@ std::string put(size_t body, const std::string& more = "") {
          std::string(body, 'q');
 }
 
+// A second attempt after 50 ms, at the other of two endpoints.
+void hedge(model::Config& config) {
+  routeOf(config).hedge = model::Hedge{.after = milliseconds(50)};
+}
+
+struct HedgedWorld : World {
+  explicit HedgedWorld(const std::function<void(model::Config&)>& change = {})
+      : World([&](model::Config& config) {
+          hedge(config);
+          if (change) change(config);
+        }) {
+    endpoints({"10.0.0.1", "10.0.0.2"});
+  }
+};
+
+// "in2" to "in9".
+void addListeners(model::Config& config) {
+  for (int i = 0; i < 8; ++i) {
+    config.listeners.push_back(config.listeners[0]);
+    config.listeners.back().name = "in" + std::to_string(i + 2);
+    config.listeners.back().address.port = static_cast<uint16_t>(8081 + i);
+  }
+}
+
 TEST(RequestCopies, HedgeAnswersBeforeItsUploadIsDone) {
-  World world([](model::Config& config) {
-    config.telemetry.recent = 4;
-    routeOf(config).hedge = model::Hedge{.after = milliseconds(50)};
-  });
-  world.endpoints({"10.0.0.1", "10.0.0.2"});
+  HedgedWorld world([](model::Config& config) { config.telemetry.recent = 4; });
   {
     auto other = world.client();
     EXPECT_EQ(
@@ -64,8 +84,7 @@ TEST(RequestCopies, HedgeAnswersBeforeItsUploadIsDone) {
 }
 
 TEST(RequestCopies, HedgeAnswersEarlyWhileTheFirstConnects) {
-  World world([](model::Config& config) { routeOf(config).hedge = model::Hedge{.after = milliseconds(50)}; });
-  world.endpoints({"10.0.0.1", "10.0.0.2"});
+  HedgedWorld world;
   world.connector.capacity = 1024;
   world.connector.script = {ScriptedConnector::Way::kHang, ScriptedConnector::Way::kAccept};
   auto client = world.client();
@@ -102,11 +121,7 @@ TEST(RequestCopies, AMirrorLeavesTheAnswerAlone) {
 TEST(RequestCopies, AReloadRemovesTheListenerOfACopy) {
   const auto two = [](model::Config& config) {
     shadow(config);
-    for (int i = 0; i < 8; ++i) {
-      config.listeners.push_back(config.listeners[0]);
-      config.listeners.back().name = "in" + std::to_string(i + 2);
-      config.listeners.back().address.port = static_cast<uint16_t>(8081 + i);
-    }
+    addListeners(config);
   };
   World world(two);
   world.endpoints({"10.9.9.9"}, "shadow");
@@ -120,14 +135,9 @@ TEST(RequestCopies, AReloadRemovesTheListenerOfACopy) {
 }
 
 TEST(RequestCopies, AReloadRemovesTheListenerOfAHedge) {
-  const auto hedge = [](model::Config& config) { routeOf(config).hedge = model::Hedge{.after = milliseconds(50)}; };
   const auto two = [&](model::Config& config) {
     hedge(config);
-    for (int i = 0; i < 8; ++i) {
-      config.listeners.push_back(config.listeners[0]);
-      config.listeners.back().name = "in" + std::to_string(i + 2);
-      config.listeners.back().address.port = static_cast<uint16_t>(8081 + i);
-    }
+    addListeners(config);
   };
   World world(two);
   world.endpoints({"10.0.0.1", "10.0.0.2"});
@@ -167,11 +177,7 @@ TEST(RequestCopies, Http10WithoutHost) {
 }
 
 TEST(RequestCopies, TheHedgesHttp2ConnectionEndsWithItsAnswer) {
-  World world([](model::Config& config) {
-    routeOf(config).hedge = model::Hedge{.after = milliseconds(50)};
-    config.clusters[0].protocol = model::Protocol::kHttp2;
-  });
-  world.endpoints({"10.0.0.1", "10.0.0.2"});
+  HedgedWorld world([](model::Config& config) { config.clusters[0].protocol = model::Protocol::kHttp2; });
   std::vector<std::unique_ptr<H2App>> apps;
   world.connector.on_connect = [&](PipeEnd&, PipeEnd& theirs) { apps.push_back(std::make_unique<H2App>(theirs)); };
   auto client = world.client();
@@ -255,12 +261,10 @@ TEST(RequestCopies, AnEndpointThatFailsBehindHedgesIsEjected) {
 }
 
 TEST(RequestCopies, AStuckClientStaysWhereItIs) {
-  World world([](model::Config& config) {
-    routeOf(config).hedge = model::Hedge{.after = milliseconds(50)};
+  HedgedWorld world([](model::Config& config) {
     config.clusters[0].sticky.emplace();
     config.clusters[0].sticky->cookie = "s";
   });
-  world.endpoints({"10.0.0.1", "10.0.0.2"});
   auto client = world.client();
   const std::string first = world.exchange(*client, kGet, kOk);
   const size_t at = first.find("s=");
@@ -276,11 +280,7 @@ TEST(RequestCopies, AStuckClientStaysWhereItIs) {
 }
 
 TEST(RequestCopies, HedgesKeepToTheLimitOfRequests) {
-  World world([](model::Config& config) {
-    routeOf(config).hedge = model::Hedge{.after = milliseconds(50)};
-    config.clusters[0].limits.requests = 1;
-  });
-  world.endpoints({"10.0.0.1", "10.0.0.2"});
+  HedgedWorld world([](model::Config& config) { config.clusters[0].limits.requests = 1; });
   auto client = world.client();
   client->put(kGet);
   world.advance(milliseconds(50));
@@ -406,8 +406,7 @@ TEST(RequestCopies, ACopySaysTheSchemeOfItsClient) {
 }
 
 TEST(RequestCopies, AfterAHedgeWonTheNextRequestIsRead) {
-  World world([](model::Config& config) { routeOf(config).hedge = model::Hedge{.after = milliseconds(50)}; });
-  world.endpoints({"10.0.0.1", "10.0.0.2"});
+  HedgedWorld world;
   world.connector.capacity = 1024;
   auto client = world.client();
   client->put(put(8000) + kGet);
@@ -433,8 +432,7 @@ TEST(RequestCopies, AfterAHedgeWonTheNextRequestIsRead) {
 }
 
 TEST(RequestCopies, AnInterimHeadIsNotCutByTheHedge) {
-  World world([](model::Config& config) { routeOf(config).hedge = model::Hedge{.after = milliseconds(50)}; });
-  world.endpoints({"10.0.0.1", "10.0.0.2"});
+  HedgedWorld world;
   auto client = world.client("in", 256);
   client->put(kGet);
   world.settle();
@@ -450,14 +448,12 @@ TEST(RequestCopies, AnInterimHeadIsNotCutByTheHedge) {
 }
 
 TEST(RequestCopies, ATryTimeoutIsRetriedThoughAHedgeHangs) {
-  World world([](model::Config& config) {
-    routeOf(config).hedge = model::Hedge{.after = milliseconds(50)};
+  HedgedWorld world([](model::Config& config) {
     routeOf(config).retry.emplace();
     routeOf(config).retry->attempts = 1;
     routeOf(config).retry->on = model::Retry::kTimeout;
     routeOf(config).retry->try_timeout = milliseconds(100);
   });
-  world.endpoints({"10.0.0.1", "10.0.0.2"});
   auto client = world.client();
   client->put(kGet);
   world.advance(milliseconds(50));
@@ -504,8 +500,7 @@ TEST(RequestCopies, EndpointsGoWhileAHedgeRuns) {
 }
 
 TEST(RequestCopies, AnH2ClientsHedge) {
-  World world([](model::Config& config) { routeOf(config).hedge = model::Hedge{.after = milliseconds(50)}; });
-  world.endpoints({"10.0.0.1", "10.0.0.2"});
+  HedgedWorld world;
   auto end = world.client();
   struct Client final : http::H2Session::Owner {
     Client(PipeEnd& e) : scratch(64 << 10, ' '), session(http::H2Session::Role::kClient, e, scratch, {}, *this) {
@@ -567,8 +562,7 @@ namespace remora::proxy::test {
 namespace {
 // After a hedge has won, its connection is used again, whichever endpoint chance gives the next requests.
 TEST(RequestCopies, TheWinnersConnectionIsUsedAgain) {
-  World world([](model::Config& config) { routeOf(config).hedge = model::Hedge{.after = milliseconds(50)}; });
-  world.endpoints({"10.0.0.1", "10.0.0.2"});
+  HedgedWorld world;
   auto client = world.client();
   client->put(kGet);
   world.advance(milliseconds(50));

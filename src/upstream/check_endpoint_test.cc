@@ -6,7 +6,7 @@
 namespace remora::upstream {
 namespace {
 
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::ElementsAre;

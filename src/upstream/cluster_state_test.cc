@@ -4,28 +4,14 @@
 
 #include <map>
 
-#include "loop/test_loop.h"
 #include "net/memory_net.h"
+#include "upstream/cluster_state_fixture.h"
 
 namespace remora::upstream {
 namespace {
 
-class ClusterStateTest : public testing::Test {
+class ClusterStateTest : public ClusterStateFixture {
  protected:
-  void use(model::Balance balance) {
-    model::Cluster cluster;
-    cluster.name = "app";
-    cluster.balance = balance;
-    state_.configure(cluster);
-  }
-  static Endpoint endpoint(int last, uint32_t weight = 1, uint32_t priority = 0) {
-    const model::SocketAddress address{model::SocketAddress::Kind::kIp, "10.0.0." + std::to_string(last), 80};
-    return {
-        .address = *net::Address::of(address), .text = model::toText(address), .weight = weight, .priority = priority};
-  }
-  void adopt(std::vector<Endpoint> endpoints) {
-    state_.adopt(std::make_shared<EndpointSet>(EndpointSet{.version = ++version_, .endpoints = std::move(endpoints)}));
-  }
   std::string chosen(const EndpointState* but_not = nullptr) {
     const Ref<EndpointState> got = state_.choose(random_, but_not);
     return got ? got->endpoint.text : std::string("none");
@@ -41,12 +27,7 @@ class ClusterStateTest : public testing::Test {
     return std::make_unique<Connection>(std::move(near), nullptr, loop_.loop().now());
   }
 
-  loop::TestLoop loop_;
-  observe::CoreMetrics metrics_;
-  observe::IdSource random_{{1, 2, 3, 4}};
   std::unique_ptr<net::MemoryStream> far_;
-  ClusterState state_{loop_, metrics_};
-  uint64_t version_ = 0;
 };
 
 constexpr model::Balance kAll[] = {model::Balance::kRoundRobin, model::Balance::kLeastRequest, model::Balance::kRandom};

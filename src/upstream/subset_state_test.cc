@@ -7,30 +7,17 @@
 #include <string>
 #include <vector>
 
-#include "loop/test_loop.h"
-#include "upstream/cluster_state.h"
+#include "upstream/cluster_state_fixture.h"
 
 namespace remora::upstream {
 namespace {
 
-class SubsetTest : public testing::Test {
+class SubsetTest : public ClusterStateFixture {
  protected:
-  void use(model::Balance balance) {
-    model::Cluster cluster;
-    cluster.name = "app";
-    cluster.balance = balance;
-    state_.configure(cluster);
-  }
   static Endpoint endpoint(int last, model::Labels labels) {
-    const model::SocketAddress address{model::SocketAddress::Kind::kIp, "10.0.0." + std::to_string(last), 80};
-    Endpoint made;
-    made.address = *net::Address::of(address);
-    made.text = model::toText(address);
+    Endpoint made = ClusterStateFixture::endpoint(last);
     made.labels = std::move(labels);
     return made;
-  }
-  void adopt(std::vector<Endpoint> endpoints) {
-    state_.adopt(std::make_shared<EndpointSet>(EndpointSet{.version = ++version_, .endpoints = std::move(endpoints)}));
   }
   std::string chosen(const model::Subset& subset, std::optional<uint64_t> hash = {}) {
     const Ref<EndpointState> got = state_.choose(random_, nullptr, hash, &subset);
@@ -42,11 +29,6 @@ class SubsetTest : public testing::Test {
     return text;
   }
 
-  loop::TestLoop loop_;
-  observe::CoreMetrics metrics_;
-  observe::IdSource random_{{1, 2, 3, 4}};
-  ClusterState state_{loop_, metrics_};
-  uint64_t version_ = 0;
   const model::Subset v2_{.labels = {{"version", "v2"}}};
   const model::Subset v2_again_{.labels = {{"version", "v2"}}};
   const model::Subset v3_{.labels = {{"version", "v3"}}};

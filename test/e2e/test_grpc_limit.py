@@ -1,19 +1,14 @@
 """A rate_limit that a gRPC rate limit service counts for several remoras, and what comes of it when that is killed or
 hangs. test/interop/test_rate_limit_service.py does the same with Envoy's own."""
 
-import collections
 import hashlib
-import http.client
-import signal
-import threading
-import time
 
 import pytest
+from support import shared_limits
 from support.rate_limit_service import WAIT, RateLimitService
-from support.running import free_port, wait_until
-
-SERVICE = {"grpc": "limits", "domain": "shop", "timeout": "5s", "stall": "10s"}
-ORDERS = {"key": "generic_key", "value": "orders"}
+from support.running import free_port
+from support.shared_limits import ORDERS, Client, ask_all, results
+from support.shared_limits import counted_by_grpc as limited
 
 
 @pytest.fixture
@@ -31,52 +26,11 @@ def start_service(tmp_path):
         service.end()
 
 
-def limited(service, *descriptors, **options):
-    """One that answers by itself what the service lets through."""
-    limit = {"service": "shared", "descriptors": list(descriptors) or [ORDERS]}
-    route = {"name": "all", "answer": 200, "rate_limit": limit}
-    return {"inbound": [{"listen": f"127.0.0.1:{free_port()}", "routes": [route]}],
-            "services": {"limits": {"endpoints": service.address, "protocol": "http2"}},
-            "rate_limit_services": {"shared": {**SERVICE, **options}}}
-
-
-class Client:
-    def __init__(self, remora):
-        self.connection = http.client.HTTPConnection("127.0.0.1", remora.port, timeout=20)
-
-    def ask(self, path="/", **headers):
-        """(status, headers)"""
-        self.connection.request("GET", path, headers=headers)
-        response = self.connection.getresponse()
-        response.read()
-        return response.status, response.headers
-
-    def status(self):
-        return self.ask()[0]
-
-
-def results(remora, result):
-    return remora.metric("remora_rate_limit_service_requests_total", service="shared", result=result)
-
-
 def test_two_remoras_share_one_limit_exactly(start_remora, start_service):
     limit, each, clients = 300, 100, 8
     service = start_service(limit)
     remoras = [start_remora(limited(service)) for _ in range(2)]
-    got, lock = collections.Counter(), threading.Lock()
-
-    def load(remora):
-        client, mine = Client(remora), collections.Counter()
-        for _ in range(each):
-            mine[client.status()] += 1
-        with lock:
-            got.update(mine)
-
-    threads = [threading.Thread(target=load, args=(remoras[number % 2],)) for number in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    got = ask_all(remoras, goes_on=lambda asked: asked < each, clients=clients)
     assert got == {200: limit, 429: each * clients - limit}
     assert sum(results(remora, "allowed") for remora in remoras) == limit
     assert sum(results(remora, "limited") for remora in remoras) == got[429]
@@ -134,41 +88,10 @@ def test_over_tls(start_remora, start_service, authority, server):
 def test_one_that_is_killed_and_comes_back(start_remora, start_service, on_failure):
     service = start_service()
     remora = start_remora(limited(service, on_failure=on_failure, backoff="10ms"))
-    client = Client(remora)
-    assert client.status() == 200
-    service.kill()
-    for _ in range(50):
-        assert client.status() == (200 if on_failure == "open" else 503)
-    assert results(remora, "away") == 50
-    words = "let through, since its on_failure is open" if on_failure == "open" else "since its on_failure is closed"
-    assert words in remora.admin("/recent")
-    if on_failure == "closed":
-        assert remora.access_log(51)[-1]["reason"] == "rate_limit_away"
-    service.start()
-    before = results(remora, "allowed")
-    wait_until(lambda: client.status() == 200 and results(remora, "allowed") > before, what="being asked again")
+    shared_limits.check_one_that_is_killed_and_comes_back(remora, service, on_failure)
 
 
 def test_one_that_hangs_costs_no_more_than_its_timeout(start_remora, start_service):
     service = start_service()
-    options = {"timeout": "50ms", "stall": "500ms", "on_failure": "closed", "backoff": "50ms", "backoff_most": "100ms"}
-    remora = start_remora(limited(service, **options))
-    client = Client(remora)
-    wait_until(lambda: client.status() == 200, what="a first answer")
-    late_before = results(remora, "late")
-    service.send_signal(signal.SIGSTOP)
-    spans = []
-
-    def ask():
-        began = time.monotonic()
-        assert client.status() == 503
-        spans.append(time.monotonic() - began)
-        return results(remora, "away") >= 20
-
-    wait_until(ask, what="the connection being given up")
-    late = results(remora, "late") - late_before
-    assert 1 <= late <= 12, "none waits any more once the stall is over"
-    # What is beyond the timeout is the machine's: half of all took no time at all.
-    assert sorted(spans)[len(spans) // 2] < 0.5 and max(spans) < 2, spans
-    service.send_signal(signal.SIGCONT)
-    wait_until(lambda: client.status() == 200, what="being asked again")
+    remora = start_remora(limited(service, **shared_limits.HASTY))
+    shared_limits.check_one_that_hangs_costs_no_more_than_its_timeout(remora, service)

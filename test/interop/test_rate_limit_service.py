@@ -1,14 +1,12 @@
 """Envoy's rate limit service, which counts in a real Redis, before two remoras."""
 
-import collections
-import http.client
 import signal
-import threading
 
 import pytest
 import tools
 from support.redis_server import Redis
 from support.running import Program, free_port, wait_until
+from support.shared_limits import ORDERS, Client, ask_all, counted_by_grpc, results
 
 pytestmark = pytest.mark.timeout(1200)  # what isn't installed yet is built
 LIMIT = 300
@@ -21,7 +19,6 @@ descriptors:
       - key: user
         rate_limit: {{ unit: day, requests_per_unit: 3 }}
 """
-ORDERS = {"key": "generic_key", "value": "orders"}
 
 
 class EnvoysService:
@@ -60,42 +57,18 @@ def service(tmp_path):
 
 
 def limited(service, *descriptors, **options):
-    limit = {"service": "shared", "descriptors": list(descriptors)}
-    route = {"name": "all", "answer": 200, "rate_limit": limit}
-    return {"inbound": [{"listen": f"127.0.0.1:{free_port()}", "routes": [route]}],
-            "services": {"limits": {"endpoints": service.address, "protocol": "http2"}},
-            "rate_limit_services": {"shared": {"grpc": "limits", "domain": "shop", "timeout": "5s", "stall": "10s",
-                                               "on_failure": "closed", **options}}}
+    return counted_by_grpc(service, *descriptors, on_failure="closed", **options)
 
 
 def ask(remora, user=None):
-    connection = http.client.HTTPConnection("127.0.0.1", remora.port, timeout=20)
-    connection.request("GET", "/", headers={"X-User": user} if user is not None else {})
-    response = connection.getresponse()
-    response.read()
-    connection.close()
-    return response.status, response.headers
-
-
-def results(remora, result):
-    return remora.metric("remora_rate_limit_service_requests_total", service="shared", result=result)
+    """Over a connection of its own."""
+    return Client(remora).ask(**({"X-User": user} if user is not None else {}))
 
 
 def test_two_remoras_share_one_limit_exactly(start_remora, service, suite):
     suite("ratelimit")
     remoras = [start_remora(limited(service, ORDERS)) for _ in range(2)]
-    got, lock = collections.Counter(), threading.Lock()
-
-    def load(remora):
-        mine = collections.Counter(ask(remora)[0] for _ in range(100))
-        with lock:
-            got.update(mine)
-
-    threads = [threading.Thread(target=load, args=(remoras[number % 2],)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    got = ask_all(remoras, goes_on=lambda asked: asked < 100)
     assert got == {200: LIMIT, 429: 800 - LIMIT}
     assert min(results(remora, "allowed") for remora in remoras) > 0
     headers = ask(remoras[0])[1]
