@@ -23,6 +23,17 @@ inline Duration scaled(Duration span, double factor) {
   return Duration(static_cast<int64_t>(static_cast<double>(span.count()) * factor));
 }
 
+// Whole seconds, as HTTP tells them: not less than it is.
+constexpr int64_t secondsUp(Duration span) {
+  return std::chrono::ceil<std::chrono::seconds>(span).count();
+}
+
+// `first`, doubled so many times, and at most `most`: how long to wait before the next of several tries.
+constexpr Duration doubled(Duration first, uint32_t times, Duration most) {
+  for (uint32_t i = 0; i < times && first < most; ++i) first *= 2;
+  return first < most ? first : most;
+}
+
 class Deadline {
  public:
   static constexpr Deadline never() { return Deadline(Instant{INT64_MAX}); }

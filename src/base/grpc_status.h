@@ -15,6 +15,7 @@ enum GrpcStatus : uint32_t {
   kGrpcCancelled = 1,
   kGrpcUnknown = 2,
   kGrpcDeadlineExceeded = 4,
+  kGrpcNotFound = 5,
   kGrpcPermissionDenied = 7,
   kGrpcResourceExhausted = 8,
   kGrpcUnimplemented = 12,

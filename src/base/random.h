@@ -15,4 +15,9 @@ constexpr double unitOf(uint64_t random) {
   return static_cast<double>(random >> 11) * 0x1.0p-53;
 }
 
+// Of so many percent of all, by chance.
+constexpr bool isDrawn(uint64_t random, uint32_t percent) {
+  return percent >= 100 || random % 100 < percent;
+}
+
 }  // namespace remora

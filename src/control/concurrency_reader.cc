@@ -7,22 +7,6 @@
 namespace remora::control {
 namespace {
 
-// `true` for all defaults, `false` for none, or a mapping that `readFields` reads.
-template <class T>
-void readSwitch(ConfigReader& reader, Fields& service, std::string_view key, const ObjectSpec& spec,
-                std::optional<T>& out, void (*readFields)(ConfigReader&, Fields&, T&)) {
-  const auto at = service.find(key);
-  if (!at) return;
-  if (at->isScalar()) {
-    bool is_wanted = false;
-    reader.readBool(*at, service.forms(key), is_wanted);
-    if (is_wanted) out.emplace();
-    return;
-  }
-  Fields fields(reader, *at, spec);
-  if (fields.isOpen()) readFields(reader, fields, out.emplace());
-}
-
 void readAdaptive(ConfigReader& reader, Fields& fields, model::AdaptiveConcurrency& adaptive) {
   fields.read("min", adaptive.min);
   fields.read("max", adaptive.max);
@@ -41,9 +25,7 @@ void readBreaker(ConfigReader& reader, Fields& fields, model::CircuitBreaker& br
   fields.read("open", breaker.open);
   fields.read("open_most", breaker.open_most);
   fields.read("probes", breaker.probes);
-  if (breaker.open > breaker.open_most) {
-    reader.error(fields.place(), "'open' is longer than 'open_most'", "an open_most of at least open");
-  }
+  refuseLonger(reader, fields.place(), "open", breaker.open, breaker.open_most);
 }
 
 void readAdmission(ConfigReader&, Fields& fields, model::AdmissionControl& admission) {

@@ -421,4 +421,13 @@ std::optional<size_t> Fields::wordIndex(std::string_view key) {
   return place ? reader_.readWord(*place, forms(key)) : std::nullopt;
 }
 
+void refuseLonger(ConfigReader& reader, const Place& place, std::string_view key, Milliseconds first,
+                  Milliseconds most) {
+  if (first <= most) return;
+  const std::string bound = std::string(key) + "_most";
+  const bool has_vowel = std::string_view("aeiou").contains(key[0]);
+  reader.error(place, quoted(key) + " is longer than " + quoted(bound),
+               (has_vowel ? "an " : "a ") + bound + " of at least " + std::string(key));
+}
+
 }  // namespace remora::control

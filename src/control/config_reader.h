@@ -123,4 +123,24 @@ class Fields {
   const ObjectSpec& spec_;
 };
 
+// A key that is `true` for all defaults, `false` for none, or a mapping that `readFields` reads.
+template <class T>
+void readSwitch(ConfigReader& reader, Fields& from, std::string_view key, const ObjectSpec& spec, std::optional<T>& out,
+                void (*readFields)(ConfigReader&, Fields&, T&)) {
+  const auto at = from.find(key);
+  if (!at) return;
+  if (at->isScalar()) {
+    bool is_wanted = false;
+    reader.readBool(*at, from.forms(key), is_wanted);
+    if (is_wanted) out.emplace();
+    return;
+  }
+  Fields fields(reader, *at, spec);
+  if (fields.isOpen()) readFields(reader, fields, out.emplace());
+}
+
+// Of a time that grows up to another, the key with "_most": it can't begin beyond that.
+void refuseLonger(ConfigReader& reader, const Place& place, std::string_view key, Milliseconds first,
+                  Milliseconds most);
+
 }  // namespace remora::control

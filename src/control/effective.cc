@@ -347,8 +347,7 @@ void EffectiveWriter::writeServices() {
     out_.close();
     out_.entry("protocol", wordOf(kServiceSpec, "protocol", static_cast<size_t>(cluster.protocol)));
     writeTlsClient(out_, cluster.tls);
-    const bool may_be_http2 = cluster.protocol == model::Protocol::kAuto && cluster.tls;
-    if (cluster.protocol == model::Protocol::kHttp2 || may_be_http2) writeHttp2(out_, cluster.http2);
+    if (cluster.mayBeHttp2()) writeHttp2(out_, cluster.http2);
     out_.close();
   }
   out_.close();

@@ -119,9 +119,7 @@ void readKind(ConfigReader& reader, Fields& fields, model::HealthCheck& check) {
 
 void refuseContradictions(ConfigReader& reader, const Place& place, const model::Cluster& cluster) {
   const model::HealthCheck& check = *cluster.health_check;
-  const bool may_be_http2 = cluster.protocol == model::Protocol::kHttp2 ||
-                            (cluster.protocol == model::Protocol::kAuto && cluster.tls.has_value());
-  if (check.kind == Kind::kGrpc && !may_be_http2) {
+  if (check.kind == Kind::kGrpc && !cluster.mayBeHttp2()) {
     reader.error(place, "a gRPC check needs HTTP/2, which the service doesn't speak",
                  "protocol: http2 for the service");
   }

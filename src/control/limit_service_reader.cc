@@ -76,9 +76,7 @@ model::RateLimitService readLimitService(ConfigReader& reader, const std::string
   fields.read("stall", service.stall);
   fields.read("backoff", service.backoff);
   fields.read("backoff_most", service.backoff_most);
-  if (service.backoff > service.backoff_most) {
-    reader.error(place, "'backoff' is longer than 'backoff_most'", "a backoff_most of at least backoff");
-  }
+  refuseLonger(reader, place, "backoff", service.backoff, service.backoff_most);
   if (service.stall < service.timeout) {
     reader.error(place, "'stall' is shorter than 'timeout'", "a stall of at least timeout");
   }
@@ -117,8 +115,7 @@ void readGrpcLimit(ConfigReader& reader, Fields& fields, model::SharedLimit& sha
 
 bool mayBeHttp2(const model::Config& config, const model::RateLimitService& service) {
   const auto cluster = std::ranges::find(config.clusters, service.cluster, &model::Cluster::name);
-  return cluster == config.clusters.end() || cluster->protocol == model::Protocol::kHttp2 ||
-         (cluster->protocol == model::Protocol::kAuto && cluster->tls);
+  return cluster == config.clusters.end() || cluster->mayBeHttp2();
 }
 
 // That the service counts by what the route gives.

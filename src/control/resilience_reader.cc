@@ -70,17 +70,7 @@ void readHashBy(ConfigReader& reader, Fields& service, model::Cluster& cluster) 
   }
 }
 
-void readOutlier(ConfigReader& reader, const Place& place, std::span<const Form> forms,
-                 std::optional<model::Outlier>& out) {
-  if (place.isScalar()) {
-    bool is_wanted = false;
-    reader.readBool(place, forms, is_wanted);
-    if (is_wanted) out.emplace();
-    return;
-  }
-  Fields fields(reader, place, kOutlierSpec);
-  if (!fields.isOpen()) return;
-  model::Outlier& outlier = out.emplace();
+void readOutlier(ConfigReader& reader, Fields& fields, model::Outlier& outlier) {
   fields.read("consecutive_5xx", outlier.consecutive_5xx);
   fields.read("consecutive_gateway_errors", outlier.consecutive_gateway_errors);
   fields.read("consecutive_local_failures", outlier.consecutive_local_failures);
@@ -99,9 +89,7 @@ void readOutlier(ConfigReader& reader, const Place& place, std::span<const Form>
     reader.error(*at, quoted(key) + " has no effect: endpoints aren't compared",
                  "'success_rate: true' or a 'latency_factor'");
   }
-  if (outlier.eject > outlier.eject_most) {
-    reader.error(place, "'eject' is longer than 'eject_most'", "an eject_most of at least eject");
-  }
+  refuseLonger(reader, fields.place(), "eject", outlier.eject, outlier.eject_most);
 }
 
 void readCondition(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::Retry& retry) {
@@ -227,7 +215,7 @@ void readResilience(ConfigReader& reader, Fields& service, model::Cluster& clust
   }
   service.read("slow_start", cluster.slow_start);
   service.read("panic", cluster.panic_percent);
-  if (const auto at = service.find("outlier")) readOutlier(reader, *at, service.forms("outlier"), cluster.outlier);
+  readSwitch(reader, service, "outlier", kOutlierSpec, cluster.outlier, &readOutlier);
   if (const auto at = service.find("retry_budget")) {
     Fields fields(reader, *at, kRetryBudgetSpec);
     if (fields.isOpen()) {
@@ -258,9 +246,7 @@ void readRetry(ConfigReader& reader, const Place& place, std::span<const Form> f
   fields.read("backoff_most", retry.backoff_most);
   fields.read("retry_after_most", retry.retry_after_most);
   fields.read("body", retry.body);
-  if (retry.backoff > retry.backoff_most) {
-    reader.error(place, "'backoff' is longer than 'backoff_most'", "a backoff_most of at least backoff");
-  }
+  refuseLonger(reader, place, "backoff", retry.backoff, retry.backoff_most);
   const bool waits_for_try = retry.on & model::Retry::kTimeout;
   if (waits_for_try && retry.try_timeout.count() == 0) {
     reader.error(place, "'on: timeout' has no effect: an attempt has all the time there is", "a 'try_timeout'");

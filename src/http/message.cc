@@ -47,6 +47,10 @@ bool isIdempotent(Method method) {
   return false;
 }
 
+bool isRepeatable(const Request& request) {
+  return isIdempotent(request.method) || request.headers->find("idempotency-key");
+}
+
 std::string_view phraseOf(uint16_t status) {
   switch (status) {
     case 101:

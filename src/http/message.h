@@ -19,6 +19,10 @@ Method methodOf(std::string_view text);  // case-sensitive, RFC 9110 section 9.1
 // RFC 9110 section 9.2.2: sending it twice has the effect of sending it once. kOther counts as not idempotent.
 bool isIdempotent(Method method);
 
+struct Request;
+// The same of a request: by its method, or because whoever sends it says so (Idempotency-Key).
+bool isRepeatable(const Request& request);
+
 std::string_view phraseOf(uint16_t status);  // "Not Found"; empty for statuses that remora never sends by itself
 
 // How the end of a body is found. kStream: the transport says, as each HTTP/2 stream does; its trailers come with it.

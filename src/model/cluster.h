@@ -112,6 +112,7 @@ struct Cluster {
   Http2Options http2;
   std::optional<TlsClient> tls;  // plaintext without it
 
+  bool mayBeHttp2() const { return protocol == Protocol::kHttp2 || (protocol == Protocol::kAuto && tls); }
   bool operator==(const Cluster&) const = default;
 };
 

@@ -9,6 +9,8 @@
 #include <span>
 #include <string_view>
 
+#include "base/deadline.h"
+
 namespace remora::observe {
 
 // A number that the RuleBook turns back into its source; 0 means "no rule, the code itself decided".
@@ -84,6 +86,14 @@ enum class RetryDenial : uint8_t {
   kCount
 };
 std::string_view wordsOf(RetryDenial denial);
+
+// An entry's argument holds no more.
+constexpr uint16_t trailNumber(int64_t number) {
+  return static_cast<uint16_t>(std::clamp<int64_t>(number, 0, UINT16_MAX));
+}
+constexpr uint16_t trailMillis(Duration span) {
+  return trailNumber(std::chrono::duration_cast<Milliseconds>(span).count());
+}
 
 // Without initial values: a trail is made and copied for every exchange, and only its entries up to the count exist.
 struct TrailEntry {

@@ -46,12 +46,12 @@ Result<void> beginRequest(Exchange& exchange) {
   std::string grpc_timeout;
   const Deadline until = exchange.deadline.sooner(exchange.try_deadline);
   int64_t deadline_millis = 0;
-  if (!options.deadline_header.empty() && !until.isNever()) {
+  if (!until.isNever()) {
     const Duration left = until.instant() - exchange.core.now();
-    deadline_millis = std::max<int64_t>(std::chrono::duration_cast<Milliseconds>(left).count(), 1);
-  }
-  if (exchange.is_grpc && !until.isNever()) {
-    grpc_timeout = http::grpc::timeoutText(until.instant() - exchange.core.now());
+    if (exchange.is_grpc) grpc_timeout = http::grpc::timeoutText(left);
+    if (!options.deadline_header.empty()) {
+      deadline_millis = std::max<int64_t>(std::chrono::duration_cast<Milliseconds>(left).count(), 1);
+    }
   }
   HeadWriter out = exchange.headTowardsEndpoint();
   exchange.websocket_key.clear();

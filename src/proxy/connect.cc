@@ -1,10 +1,7 @@
 #include "proxy/connect.h"
 
-#include <array>
 #include <optional>
 #include <utility>
-
-#include "tls/tls_stream.h"
 
 namespace remora::proxy {
 namespace {
@@ -13,38 +10,6 @@ net::Patience connectPatience(Exchange& exchange, const model::PoolOptions& opti
   net::Patience patience = exchange.tryPatience(options.connect, Failure{Reason::kConnectTimeout, Reached::kNo, 0});
   patience.overdue.reached = Reached::kNo;
   return patience;
-}
-
-std::string_view hostOf(const upstream::EndpointState& endpoint, std::array<char, net::kPeerTextMax>& text) {
-  if (!endpoint.endpoint.name.empty()) return endpoint.endpoint.name;
-  return {text.data(), net::printIp(net::peerOf(endpoint.endpoint.address.get()), text)};
-}
-
-// TLS over the fresh connection; ALPN settles what is spoken.
-loop::Task<void> encrypt(Core& core, const upstream::ClusterState& cluster, upstream::EndpointState& endpoint,
-                         Connected& connected, net::Patience patience, tls::Carries carries) {
-  std::array<char, net::kPeerTextMax> text;
-  auto stream =
-      std::make_unique<tls::TlsStream>(core.loop(), std::move(connected.stream), cluster.tls(), hostOf(endpoint, text),
-                                       core.cipherMemory(), &endpoint.sessions, carries);
-  tls::TlsStream& tls = *stream;
-  connected.stream = std::move(stream);
-  co_await net::WriteWait(tls, patience);
-  co_await tls.handshakeOutcome();
-  connected.tls = &tls.facts();
-  if (cluster.protocol() == model::Protocol::kAuto) connected.is_http2 = tls.facts().alpn == "h2";
-  co_return loop::done;
-}
-
-loop::Task<Connected> dial(Core& core, const upstream::ClusterState& cluster, upstream::EndpointState& endpoint,
-                           net::Patience patience, tls::Carries carries) {
-  Connected connected;
-  connected.stream = co_await core.connector().connect(endpoint.endpoint.address);
-  co_await net::WriteWait(*connected.stream, patience);
-  if (const int error = connected.stream->connectError()) co_return std::unexpected(net::connectFailure(error));
-  connected.is_http2 = cluster.protocol() == model::Protocol::kHttp2;
-  if (cluster.tls()) co_await encrypt(core, cluster, endpoint, connected, patience, carries);
-  co_return connected;
 }
 
 loop::Task<Connected> connectFor(Exchange& exchange) {
@@ -114,7 +79,16 @@ loop::Task<Connected> connectTo(Core& core, const upstream::ClusterState& cluste
                                 net::Patience patience, tls::Carries carries) {
   observe::CoreMetrics& metrics = core.metrics();
   metrics.upstream_connects.add();
-  Result<Connected> connected = co_await loop::asResult(dial(core, cluster, endpoint, patience, carries));
+  const upstream::Dial how{.loop = core.loop(),
+                           .connector = core.connector(),
+                           .endpoint = endpoint.endpoint,
+                           .address = endpoint.endpoint.address,
+                           .protocol = cluster.protocol(),
+                           .tls = cluster.tls(),
+                           .cipher_memory = cluster.tls() ? &core.cipherMemory() : nullptr,
+                           .sessions = &endpoint.sessions,
+                           .carries = carries};
+  Result<Connected> connected = co_await loop::asResult(upstream::dial(how, patience));
   if (!connected) metrics.upstream_connect_failures.add();
   co_return connected;
 }

@@ -2,11 +2,9 @@
 // by connecting, with TLS where the service asks for it. Belongs to one core.
 #pragma once
 
-#include <memory>
-
 #include "loop/task.h"
 #include "proxy/exchange.h"
-#include "tls/context.h"
+#include "upstream/dial.h"
 
 namespace remora::proxy {
 
@@ -15,12 +13,8 @@ enum class Freshness : uint8_t {
   kFresh,  // connect anew
 };
 
-// A connection that was just made, and what it speaks.
-struct Connected {
-  std::unique_ptr<net::Stream> stream;
-  const tls::Facts* tls = nullptr;
-  bool is_http2 = false;
-};
+using upstream::Connected;
+
 // Connects as the cluster asks, and counts. Both must hold until it ends. A failure always says that the endpoint got
 // nothing.
 loop::Task<Connected> connectTo(Core& core, const upstream::ClusterState& cluster, upstream::EndpointState& endpoint,

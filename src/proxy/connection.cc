@@ -1,5 +1,6 @@
 #include "proxy/connection.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace remora::proxy {
@@ -9,7 +10,11 @@ Connection::Connection(Core& core, Origin origin) : core_(core), idle_since_(cor
 Connection::~Connection() = default;
 
 const model::Listener& Connection::settings() const {
-  return *(*core_.snapshot())->listeners[origin_.listener->plan].source;
+  return *planIn(**core_.snapshot()).source;
+}
+
+const snapshot::ListenerPlan& Connection::planIn(const snapshot::Snapshot& snapshot) const {
+  return snapshot.listeners[std::min<size_t>(listener().plan, snapshot.listeners.size() - 1)];
 }
 
 void Connection::beginRecord(observe::ExchangeRecord& record, const snapshot::Snapshot& snapshot,

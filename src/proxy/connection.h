@@ -46,6 +46,8 @@ class Connection {
   Instant idleSince() const { return idle_since_; }
   uint64_t requests() const { return requests_; }  // begun on it
 
+  // Its listener's, in a Snapshot that may be newer than the listener: then any does until the connection ends.
+  const snapshot::ListenerPlan& planIn(const snapshot::Snapshot& snapshot) const;
   // What a record says of the connection that it is about; its texts lie in `remote` and in the listener's state.
   void beginRecord(observe::ExchangeRecord& record, const snapshot::Snapshot& snapshot,
                    const snapshot::ListenerPlan& plan, Instant start, std::span<char, net::kPeerTextMax> remote);

@@ -16,7 +16,7 @@ Result<Plan> decide(const snapshot::Snapshot& snapshot, const snapshot::Listener
     record.decide(Outcome::kHostMatched, plan.choice.host->rule, static_cast<uint16_t>(plan.choice.host_kind),
                   facts.now);
   }
-  const auto looked_at = static_cast<uint16_t>(std::min<uint32_t>(plan.choice.looked_at, UINT16_MAX));
+  const auto looked_at = observe::trailNumber(plan.choice.looked_at);
   if (!plan.choice.route) {
     record.decide(Outcome::kNoRouteMatched, listener.rule, looked_at, facts.now);
     return fail(Reason::kNoRoute);

@@ -72,10 +72,7 @@ Exchange::~Exchange() {
 void Exchange::attach(Downstream& from) {
   downstream = &from;
   snapshot = core.snapshot();
-  const model::Listener& source =
-      *(*snapshot)
-           ->listeners[std::min<size_t>(from.connection().listener().plan, (*snapshot)->listeners.size() - 1)]
-           .source;
+  const model::Listener& source = *from.connection().planIn(**snapshot).source;
   limits_ = source.limits;
   timeouts_ = source.timeouts;
   const http::HeadLimits head{static_cast<size_t>(limits_.head.count), limits_.header_count,
@@ -151,15 +148,13 @@ void Exchange::grow(size_t capacity) {
 void Exchange::begin(uint64_t earlier_requests) {
   is_fresh_ = false;
   if (!snapshot || snapshot.get() != core.snapshot().get()) snapshot = core.snapshot();
-  listener =
-      &(*snapshot)
-           ->listeners[std::min<size_t>(downstream->connection().listener().plan, (*snapshot)->listeners.size() - 1)];
+  listener = &downstream->connection().planIn(**snapshot);
   series = &snapshot->series(*listener, nullptr, 0);
   record = {};
   downstream->connection().beginRecord(record, **snapshot, *listener, core.loop().readClock(), remote_text_);
   record.scheme = downstream->connection().tls() ? "https" : "http";
   describeTls();
-  record.decide(Outcome::kReceived, listener->rule, static_cast<uint16_t>(std::min<uint64_t>(earlier_requests, 65535)),
+  record.decide(Outcome::kReceived, listener->rule, observe::trailNumber(static_cast<int64_t>(earlier_requests)),
                 record.start);
   const http::RawRequest& raw = rawRequest();
   record.method = raw.method;

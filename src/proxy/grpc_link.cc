@@ -18,12 +18,6 @@ http::H2Bounds boundsOf(const upstream::ClusterState& cluster) {
   return {.http2 = cluster.http2(), .head = {.bytes = kAnswerHeadMost}, .write_stall = cluster.pool().write_stall};
 }
 
-std::string authorityOf(const upstream::Endpoint& endpoint) {
-  if (endpoint.address.isUnix()) return "localhost";
-  return endpoint.name.empty() ? endpoint.address.text()
-                               : endpoint.name + ":" + std::to_string(endpoint.address.port());
-}
-
 }  // namespace
 
 struct GrpcLink::Waiting {
@@ -150,7 +144,7 @@ loop::Task<void> GrpcLink::connect() {
     co_return loop::done;
   }
   pool_.setOptions(cluster()->pool());
-  authority_ = authorityOf(endpoint()->endpoint);
+  authority_ = upstream::authorityOf(endpoint()->endpoint);
   unheard_since_.reset();
   connection_ = &pool_.add(std::move(connected->stream), connected->tls, core().scratch(), boundsOf(*cluster()));
   co_return loop::done;

@@ -56,7 +56,7 @@ void Handshake::onTime() {
 // Its record has no request: whoever looks for a client that can't connect finds why.
 void Handshake::fail(Failure failure) {
   core_.metrics().tls_handshake_failures.add();
-  const snapshot::ListenerPlan& plan = (*core_.snapshot())->listeners[listener().plan];
+  const snapshot::ListenerPlan& plan = planIn(**core_.snapshot());
   std::array<char, net::kPeerTextMax> remote;
   observe::ExchangeRecord record{};
   beginRecord(record, **core_.snapshot(), plan, idleSince(), remote);

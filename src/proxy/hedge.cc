@@ -4,9 +4,10 @@
 #include <array>
 #include <utility>
 
-#include "http/validate.h"
-#include "proxy/hash_key.h"
+#include "proxy/hold_back.h"
 #include "proxy/request_copy.h"
+#include "proxy/response_head.h"
+#include "proxy/sticky.h"
 
 namespace remora::proxy {
 namespace {
@@ -115,16 +116,8 @@ void noteLoser(Exchange& exchange, SecondAttempt& second, const Race& race) {
   Exchange& lost = first_loses ? exchange : second.exchange();
   ++lost.endpoint->failures;
   upstream::ClusterState& cluster = *exchange.snapshot->cluster(exchange.plan.cluster);
-  const auto change = cluster.note(*lost.endpoint, upstream::Verdict::kLocalFailure,
-                                   exchange.core.now() - lost.record.start, exchange.core.ids());
-  if (change == upstream::ClusterShared::Change::kEjected) exchange.core.metrics().ejections.add();
-}
-
-// What its session needs is at that endpoint only.
-bool isStuck(const Exchange& exchange, upstream::ClusterState& cluster) {
-  const std::optional<model::Sticky>& sticky = cluster.options().sticky;
-  const auto value = sticky ? cookieOf(*exchange.request.headers, sticky->cookie) : std::nullopt;
-  return value && cluster.endpointOfToken(*value) == exchange.endpoint.get();
+  cluster.note(*lost.endpoint, upstream::Verdict::kLocalFailure, exchange.core.now() - lost.record.start,
+               exchange.core.ids());
 }
 
 // Null: there is no other endpoint, the body isn't here, or the budget is used up.
@@ -142,20 +135,17 @@ std::unique_ptr<SecondAttempt> startSecond(Exchange& exchange, Race& race) {
     core.metrics().hedges_denied.add();
     return nullptr;
   }
-  upstream::Permits::Permit permit;
-  if (const auto& permits = cluster.shared().requests; permits->most() > 0) {
-    if (!permits->tryTake()) {
-      core.metrics().hedges_denied.add();
-      return nullptr;
-    }
-    permit = {permits, core.loop()};
+  std::optional<upstream::Permits::Permit> permit = tryPermit(exchange, cluster);
+  if (!permit) {
+    core.metrics().hedges_denied.add();
+    return nullptr;
   }
   core.metrics().hedges.add();
   ++exchange.record.attempts;
   exchange.record.decide(Outcome::kHedged, exchange.plan.choice.route->rule, other->index, core.now());
   exchange.holds_interims = true;
   auto second = std::make_unique<SecondAttempt>(exchange, std::move(*text), std::move(other), race);
-  second->permit = std::move(permit);
+  second->permit = std::move(*permit);
   second->start();
   return second;
 }
@@ -189,21 +179,14 @@ Result<void> takeOver(Exchange& exchange, Exchange& second) {
     return {};
   }
   exchange.response_bytes = std::exchange(second.response_bytes, {});
-  exchange.response_parser.reset();
-  const Result<size_t> length = exchange.response_parser.feed(exchange.response_bytes);
-  if (!length) return std::unexpected(length.error());
-  const auto checked = http::validateResponse(exchange.response_parser.response(), exchange.request.method);
-  if (!checked) return std::unexpected(checked.error());
-  exchange.response = *checked;
-  exchange.response_rest = std::span(exchange.response_bytes).subspan(*length);
-  return {};
+  return readKeptResponse(exchange);
 }
 
 }  // namespace
 
 bool mayHedge(const Exchange& exchange) {
   if (!exchange.plan.route().hedge || exchange.is_copy || !exchange.request.upgrade.empty()) return false;
-  return http::isIdempotent(exchange.request.method) || exchange.request.headers->find("idempotency-key");
+  return http::isRepeatable(exchange.request);
 }
 
 loop::Task<void> hedgedAttempt(Exchange& exchange, Freshness freshness) {

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
+#include <utility>
 
 #include "base/random.h"
 
@@ -12,14 +12,6 @@ namespace {
 
 using model::Priority;
 using observe::Outcome;
-
-uint16_t shortOf(int64_t number) {
-  return static_cast<uint16_t>(std::clamp<int64_t>(number, 0, UINT16_MAX));
-}
-
-int64_t secondsUp(Duration span) {
-  return std::chrono::ceil<std::chrono::seconds>(span).count();
-}
 
 // "adaptive limit 23, 40 wait"
 std::string describeLimit(upstream::ClusterState& cluster, Priority priority) {
@@ -57,7 +49,7 @@ Result<void> askBreaker(Exchange& exchange, upstream::ClusterState& cluster) {
     return {};
   }
   const uint32_t percent = breaker->errorPercent();
-  exchange.record.decide(Outcome::kBreakerRefused, {}, shortOf(percent), core.now());
+  exchange.record.decide(Outcome::kBreakerRefused, {}, observe::trailNumber(percent), core.now());
   core.metrics().breaker_refused.add();
   exchange.limit_told.wait = verdict.wait;
   exchange.held_back = fmt::format("it is {}, since {} % failed; try again in {} s", upstream::nameOf(breaker->state()),
@@ -72,7 +64,7 @@ Result<void> askAdmission(Exchange& exchange, upstream::ClusterState& cluster) {
   if (admission.admits(options, core.now(), unitOf(core.ids().next()))) return {};
   const auto share = static_cast<int64_t>(admission.share() * 100);
   const uint32_t percent = admission.failurePercent(options, core.now());
-  exchange.record.decide(Outcome::kAdmissionRefused, {}, shortOf(share), core.now());
+  exchange.record.decide(Outcome::kAdmissionRefused, {}, observe::trailNumber(share), core.now());
   core.metrics().admission_refused.add();
   exchange.held_back = fmt::format("{} % failed, so {} % are refused", percent, share);
   return fail(Reason::kAdmissionRefused, Reached::kNo, static_cast<int32_t>(percent));
@@ -111,11 +103,17 @@ Priority priorityOf(const Exchange& exchange) {
   return route.may_raise ? asked : std::max(asked, route.is);
 }
 
-bool takePermit(Exchange& exchange, upstream::ClusterState& cluster) {
+std::optional<upstream::Permits::Permit> tryPermit(const Exchange& exchange, upstream::ClusterState& cluster) {
   const std::shared_ptr<upstream::Permits>& permits = cluster.shared().requests;
-  if (permits->most() == 0) return true;
-  if (!permits->tryTake(priorityOf(exchange))) return false;
-  exchange.permit = {permits, exchange.core.loop()};
+  if (permits->most() == 0) return upstream::Permits::Permit();
+  if (!permits->tryTake(priorityOf(exchange))) return std::nullopt;
+  return upstream::Permits::Permit(permits, exchange.core.loop());
+}
+
+bool takePermit(Exchange& exchange, upstream::ClusterState& cluster) {
+  std::optional<upstream::Permits::Permit> permit = tryPermit(exchange, cluster);
+  if (!permit) return false;
+  exchange.permit = std::move(*permit);
   return true;
 }
 
@@ -128,7 +126,7 @@ loop::Task<void> awaitPermit(Exchange& exchange, upstream::ClusterState& cluster
   const uint32_t most = permits->mostFor(priority);
   const Failure full{Reason::kRequestsFull, Reached::kNo, static_cast<int32_t>(most)};
   exchange.record.decide(cluster.shared().isAdaptive(cluster.options()) ? Outcome::kAdaptiveLimited : Outcome::kLimited,
-                         {}, shortOf(most), core.now());
+                         {}, observe::trailNumber(most), core.now());
   if (!permits->mayWait(priority)) {
     core.metrics().requests_overflowed.add();
     exchange.held_back = describeLimit(cluster, priority);
@@ -149,8 +147,7 @@ loop::Task<void> awaitPermit(Exchange& exchange, upstream::ClusterState& cluster
     }
     co_return waited;
   }
-  const auto millis = std::chrono::duration_cast<Milliseconds>(core.now() - began).count();
-  exchange.record.decide(Outcome::kPending, {}, shortOf(millis), core.now());
+  exchange.record.decide(Outcome::kPending, {}, observe::trailMillis(core.now() - began), core.now());
   co_return loop::done;
 }
 

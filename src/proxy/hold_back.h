@@ -2,6 +2,8 @@
 // goes first. Belongs to one core.
 #pragma once
 
+#include <optional>
+
 #include "loop/task.h"
 #include "model/priority.h"
 #include "proxy/exchange.h"
@@ -16,7 +18,9 @@ void tellBreaker(Exchange& exchange, upstream::ClusterState& cluster, bool is_fa
 // By its route, and by the header that the route names.
 model::Priority priorityOf(const Exchange& exchange);
 
-// Of the service's limit, into exchange.permit. True: none is needed, or it was had at once.
+// Of the service's limit, where one can be had at once. Nothing: it can't; an empty one: the service has no limit.
+std::optional<upstream::Permits::Permit> tryPermit(const Exchange& exchange, upstream::ClusterState& cluster);
+// The same into exchange.permit. True: none is needed, or it was had at once.
 bool takePermit(Exchange& exchange, upstream::ClusterState& cluster);
 // Waits for one, by priority and then in the order of the process. Fails where too many wait already, or for too long.
 loop::Task<void> awaitPermit(Exchange& exchange, upstream::ClusterState& cluster);

@@ -1,8 +1,8 @@
 #include "proxy/mirror.h"
 
-#include <algorithm>
 #include <utility>
 
+#include "base/random.h"
 #include "proxy/relay.h"
 #include "proxy/request_copy.h"
 #include "proxy/retry.h"
@@ -43,7 +43,7 @@ void mirror(Exchange& exchange) {
   if (exchange.is_copy) return;
   Core& core = exchange.core;
   for (const model::Mirror& mirror : exchange.plan.route().mirrors) {
-    if (mirror.percent < 100 && core.ids().next() % 100 >= mirror.percent) continue;
+    if (!isDrawn(core.ids().next(), mirror.percent)) continue;
     const uint32_t cluster = (*exchange.snapshot)->clusterOf(mirror.to);
     const bool may_copy = cluster != snapshot::Snapshot::kNoCluster && core.mirrors() < kMirrorsMost;
     std::optional<std::string> text = may_copy ? RequestCopy::textOf(exchange) : std::nullopt;
@@ -53,7 +53,7 @@ void mirror(Exchange& exchange) {
     }
     core.metrics().mirrored.add();
     exchange.record.decide(observe::Outcome::kMirrored, exchange.plan.choice.route->rule,
-                           static_cast<uint16_t>(std::min<size_t>(text->size() >> 10, UINT16_MAX)), core.now());
+                           observe::trailNumber(static_cast<int64_t>(text->size() >> 10)), core.now());
     core.addMirror(std::make_unique<Mirror>(exchange, std::move(*text), cluster));
   }
 }

@@ -2,18 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
-
 #include "proxy/hash_key.h"
 
 namespace remora::proxy {
-namespace {
-
-int64_t secondsUp(Duration span) {
-  return std::chrono::ceil<std::chrono::seconds>(span).count();
-}
-
-}  // namespace
 
 Result<void> heedRateLimit(Exchange& exchange) {
   const model::Route& route = exchange.plan.route();

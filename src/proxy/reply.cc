@@ -106,8 +106,7 @@ Reply describeFailure(const Exchange& exchange, const ReasonRow& row) {
   }
   if (row.reason == Reason::kOverloaded) reply.add("Retry-After", "1");
   if (row.reason == Reason::kBreakerOpen) {
-    const auto wait = std::chrono::ceil<std::chrono::seconds>(exchange.limit_told.wait.value_or(Duration(0)));
-    reply.add("Retry-After", std::to_string(wait.count()));
+    reply.add("Retry-After", std::to_string(secondsUp(exchange.limit_told.wait.value_or(Duration(0)))));
   }
   if (row.status == 405) reply.add("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
   if (!exchange.record.request_id.empty()) reply.add("X-Request-Id", std::string(exchange.record.request_id));

@@ -130,7 +130,6 @@ loop::Task<void> RequestCopy::serve(Exchange& exchange) {
   exchange.is_copy = true;
   co_await exchange.checkRequest();
   exchange.request.scheme = exchange.record.scheme = scheme_;
-  exchange.is_copy = true;
   exchange.snapshot = snapshot_;
   exchange.listener = listener_;
   exchange.plan = plan_;

@@ -134,6 +134,14 @@ loop::Task<void> readH2Response(Exchange& exchange, net::Patience patience) {
 
 }  // namespace
 
+Result<void> readKeptResponse(Exchange& exchange) {
+  exchange.response_parser.reset();
+  const Result<size_t> length = exchange.response_parser.feed(exchange.response_bytes);
+  if (!length) return std::unexpected(length.error());
+  exchange.response_rest = std::span(exchange.response_bytes).subspan(*length);
+  return takeResponse(exchange);
+}
+
 loop::Task<void> readResponse(Exchange& exchange) {
   const net::Patience patience =
       exchange.tryPatience(exchange.plan.idle_timeout, Failure{Reason::kResponseTimeout, Reached::kMaybe, 0});

@@ -113,11 +113,6 @@ bool isRetried(const model::Retry& retry, const Exchange& exchange, const Tried&
   return retry.on & On::kReset;
 }
 
-// Sending it twice has the effect of sending it once.
-bool isRepeatable(const Exchange& exchange) {
-  return http::isIdempotent(exchange.request.method) || exchange.request.headers->find("idempotency-key");
-}
-
 // Seconds, as services that are overloaded say it; a date isn't heeded.
 std::optional<Duration> retryAfterOf(const Exchange& exchange) {
   const http::Field* const field = exchange.response.headers->find("retry-after");
@@ -129,16 +124,8 @@ std::optional<Duration> retryAfterOf(const Exchange& exchange) {
 
 // Between half and the whole of what doubles with each attempt, so that clients which failed together don't come again
 // together.
-Duration backoffOf(const model::Retry& retry, uint8_t attempts, uint64_t random) {
-  Duration whole = retry.backoff;
-  for (uint8_t i = 1; i < attempts && whole < retry.backoff_most; ++i) whole *= 2;
-  whole = std::min<Duration>(whole, retry.backoff_most);
-  return scaled(whole, 0.5 + 0.5 * unitOf(random));
-}
-
-// For the trail.
-uint16_t millisOf(Duration span) {
-  return static_cast<uint16_t>(std::min<int64_t>(std::chrono::duration_cast<Milliseconds>(span).count(), UINT16_MAX));
+Duration backoffOf(const model::Retry& retry, uint32_t retries, uint64_t random) {
+  return scaled(doubled(retry.backoff, retries, retry.backoff_most), 0.5 + 0.5 * unitOf(random));
 }
 
 // The attempts at one request, one after the other.
@@ -226,8 +213,8 @@ Result<void> Attempts::choose() {
 
 void Attempts::noteSubset() {
   const bool falls_back = !model::hasAll(exchange_.endpoint->endpoint.labels, subset_->labels);
-  const size_t count = falls_back ? 0 : std::min<size_t>(cluster_->countOf(subset_), UINT16_MAX);
-  record_.decide(Outcome::kSubset, exchange_.plan.choice.route->rule, static_cast<uint16_t>(count), core_.now());
+  const auto count = static_cast<int64_t>(falls_back ? 0 : cluster_->countOf(subset_));
+  record_.decide(Outcome::kSubset, exchange_.plan.choice.route->rule, observe::trailNumber(count), core_.now());
 }
 
 Freshness Attempts::beginAttempt() {
@@ -263,7 +250,6 @@ void Attempts::learn(const Tried& tried) {
   const Duration took = core_.now() - (tried.outcome ? exchange_.sent_at : record_.start);
   const Change change = cluster_->note(endpoint, *verdict, took, core_.ids());
   if (change == Change::kNone) return;
-  if (change == Change::kEjected) core_.metrics().ejections.add();
   record_.decide(change == Change::kEjected ? Outcome::kEjected : Outcome::kReturned, {}, endpoint.index, core_.now());
 }
 
@@ -311,11 +297,12 @@ Attempts::Next Attempts::nextByRetry(const Tried& tried) {
   using observe::RetryDenial;
   if (tried.outcome) record_.decide(Outcome::kStatusRetried, {}, tried.status, core_.now());
   if (retries_ >= retry_->attempts) return deny(RetryDenial::kAttempts);
-  if (!tried.neverArrived() && !retry_->non_idempotent && !exchange_.is_grpc && !isRepeatable(exchange_)) {
+  if (!tried.neverArrived() && !retry_->non_idempotent && !exchange_.is_grpc &&
+      !http::isRepeatable(exchange_.request)) {
     return deny(RetryDenial::kNotIdempotent);
   }
   if (exchange_.switches_protocol || !exchange_.request_body->rewind()) return deny(RetryDenial::kBody);
-  Duration wait = backoffOf(*retry_, static_cast<uint8_t>(retries_ + 1), core_.ids().next());
+  Duration wait = backoffOf(*retry_, retries_, core_.ids().next());
   if (tried.outcome) {
     if (const std::optional<Duration> asked = retryAfterOf(exchange_)) {
       if (*asked > retry_->retry_after_most) return deny(RetryDenial::kRetryAfter);
@@ -378,7 +365,7 @@ loop::Task<void> tryUpstreams(Core& core, Exchange& exchange) {
     exchange.lease = {};
     exchange.upload = Exchange::Upload::kNone;
     if (next.wait.count() > 0) {
-      record.decide(Outcome::kBackedOff, {}, millisOf(next.wait), core.now());
+      record.decide(Outcome::kBackedOff, {}, observe::trailMillis(next.wait), core.now());
       co_await loop::Sleep(core.loop(), Deadline::after(core.now(), next.wait));
     }
     record.decide(Outcome::kReplayed, {}, record.attempts, core.now());

@@ -20,6 +20,12 @@ std::string cookieText(const Exchange& exchange, std::string_view name, uint64_t
   return text;
 }
 
+// What the client says of where it was; nothing where it has no cookie, or the service isn't sticky.
+std::optional<std::string_view> stickyCookie(const Exchange& exchange, const upstream::ClusterState& cluster) {
+  const std::optional<model::Sticky>& sticky = cluster.options().sticky;
+  return sticky ? cookieOf(*exchange.request.headers, sticky->cookie) : std::nullopt;
+}
+
 }  // namespace
 
 std::optional<uint64_t> hashOrMakeCookie(Exchange& exchange, const model::Cluster& cluster) {
@@ -35,9 +41,7 @@ std::optional<uint64_t> hashOrMakeCookie(Exchange& exchange, const model::Cluste
 
 upstream::EndpointState* stickyEndpoint(Exchange& exchange, upstream::ClusterState& cluster,
                                         const model::Subset* subset) {
-  const std::optional<model::Sticky>& sticky = cluster.options().sticky;
-  if (!sticky) return nullptr;
-  const std::optional<std::string_view> value = cookieOf(*exchange.request.headers, sticky->cookie);
+  const std::optional<std::string_view> value = stickyCookie(exchange, cluster);
   if (!value) return nullptr;
   upstream::EndpointState* named = cluster.endpointOfToken(*value);
   if (named && subset && !model::hasAll(named->endpoint.labels, subset->labels)) named = nullptr;
@@ -45,11 +49,16 @@ upstream::EndpointState* stickyEndpoint(Exchange& exchange, upstream::ClusterSta
   return named;
 }
 
+bool isStuck(const Exchange& exchange, upstream::ClusterState& cluster) {
+  const std::optional<std::string_view> value = stickyCookie(exchange, cluster);
+  return value && cluster.endpointOfToken(*value) == exchange.endpoint.get();
+}
+
 void keepAtEndpoint(Exchange& exchange, const upstream::ClusterState& cluster) {
   const std::optional<model::Sticky>& sticky = cluster.options().sticky;
   if (!sticky) return;
   const uint64_t token = exchange.endpoint->token;
-  const std::optional<std::string_view> value = cookieOf(*exchange.request.headers, sticky->cookie);
+  const std::optional<std::string_view> value = stickyCookie(exchange, cluster);
   if (value && cluster.tokenOf(*value) == token) return;
   exchange.set_cookie = cookieText(exchange, sticky->cookie, token, sticky->ttl, sticky->path);
 }

@@ -16,6 +16,8 @@ std::optional<uint64_t> hashOrMakeCookie(Exchange& exchange, const model::Cluste
 // The endpoint that the request's cookie names, where the service is sticky and that one may be used; else null.
 upstream::EndpointState* stickyEndpoint(Exchange& exchange, upstream::ClusterState& cluster,
                                         const model::Subset* subset);
+// exchange.endpoint is the one that its cookie names: what its session needs is there only.
+bool isStuck(const Exchange& exchange, upstream::ClusterState& cluster);
 // The answer comes from exchange.endpoint: its cookie goes out where the client hasn't got it.
 void keepAtEndpoint(Exchange& exchange, const upstream::ClusterState& cluster);
 

@@ -32,7 +32,7 @@ TcpConnection::~TcpConnection() {
 }
 
 void TcpConnection::describe(const snapshot::TcpChain* chain) {
-  const snapshot::ListenerPlan& plan = (*snapshot_)->listeners[listener().plan];
+  const snapshot::ListenerPlan& plan = planIn(**snapshot_);
   Connection::beginRecord(record_, **snapshot_, plan, core_.loop().readClock(), remote_text_);
   record_.http_major = 0;
   record_.http_minor = 0;
@@ -40,7 +40,7 @@ void TcpConnection::describe(const snapshot::TcpChain* chain) {
   record_.server_name = server_name_;
   record_.decide(Outcome::kReceived, plan.rule, 0, record_.start);
   if (chain) {
-    const auto position = static_cast<uint16_t>(std::min<uint32_t>(chain->index, UINT16_MAX));
+    const auto position = observe::trailNumber(chain->index);
     record_.decide(Outcome::kChainChosen, plan.rule, position, record_.start);
   } else {
     record_.decide(Outcome::kNoRouteMatched, {}, 0, record_.start);

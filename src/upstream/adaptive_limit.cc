@@ -45,7 +45,7 @@ bool AdaptiveLimit::note(Instant sent, Duration took, uint32_t active, const mod
   buckets_[bucketOf(took)].fetch_add(1, kRelaxed);
   const uint32_t count = count_.fetch_add(1, kRelaxed) + 1;
   if (active > peak_.load(kRelaxed)) peak_.store(active, kRelaxed);
-  const bool may_settle = since != 0 ? count >= options.min_rtt_requests || mayEndMeasuring(options, now)
+  const bool may_settle = since != 0 ? count >= options.min_rtt_requests || mayEndMeasuring(now)
                                      : now.nanos >= sample_until_.load(kRelaxed) && count >= kSamplesLeast;
   if (!may_settle || is_settling_.test_and_set(std::memory_order_acquire)) return false;
   const uint32_t before = limit(options);
@@ -60,7 +60,7 @@ bool AdaptiveLimit::note(Instant sent, Duration took, uint32_t active, const mod
 }
 
 bool AdaptiveLimit::heed(const model::AdaptiveConcurrency& options, Instant now) {
-  if (!mayEndMeasuring(options, now) || is_settling_.test_and_set(std::memory_order_acquire)) return false;
+  if (!mayEndMeasuring(now) || is_settling_.test_and_set(std::memory_order_acquire)) return false;
   const uint32_t before = limit(options);
   if (isMeasuring()) endMeasuring(options, now, 0);
   const bool is_other = limit(options) != before;
@@ -68,7 +68,7 @@ bool AdaptiveLimit::heed(const model::AdaptiveConcurrency& options, Instant now)
   return is_other;
 }
 
-bool AdaptiveLimit::mayEndMeasuring(const model::AdaptiveConcurrency&, Instant now) const {
+bool AdaptiveLimit::mayEndMeasuring(Instant now) const {
   const int64_t since = measuring_since_.load(kRelaxed);
   if (since == 0 || now - Instant{since} < kMeasuringMost) return false;
   // Too few to tell: where it is known already, what is known goes on; else it takes as long as it takes.

@@ -39,7 +39,7 @@ class AdaptiveLimit {
   static size_t bucketOf(Duration took);
   static double nanosOf(size_t bucket);
 
-  bool mayEndMeasuring(const model::AdaptiveConcurrency& options, Instant now) const;
+  bool mayEndMeasuring(Instant now) const;
   void endMeasuring(const model::AdaptiveConcurrency& options, Instant now, double chance);
   void settle(const model::AdaptiveConcurrency& options, Instant now);
   Duration takePercentile(uint32_t percentile);

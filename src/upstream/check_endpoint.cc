@@ -15,7 +15,7 @@
 #include "http/h2_session.h"
 #include "http/validate.h"
 #include "tls/detail.h"
-#include "tls/tls_stream.h"
+#include "upstream/dial.h"
 #include "upstream/grpc_call.h"
 
 namespace remora::upstream {
@@ -58,45 +58,24 @@ struct Check {
 
   net::ReadWait readable(net::Stream& from) const { return {from, until, Failure{Reason::kResponseTimeout}}; }
   net::WriteWait writable(net::Stream& to) const { return {to, until, Failure{Reason::kResponseTimeout}}; }
-  net::WriteWait connected(net::Stream& to) const { return {to, until, Failure{Reason::kConnectTimeout}}; }
   bool isGrpc() const { return settings.check.kind == model::HealthCheck::Kind::kGrpc; }
 };
 
-std::string ipOf(const Endpoint& endpoint) {
-  std::array<char, net::kPeerTextMax> text;
-  return {text.data(), net::printIp(net::peerOf(endpoint.address.get()), text)};
-}
-
-net::Address addressOf(const Endpoint& endpoint, uint16_t port) {
-  if (port == 0 || endpoint.address.isUnix()) return endpoint.address;
-  net::Peer peer = net::peerOf(endpoint.address.get());
-  peer.port = port;
-  return net::Address::of(peer);
-}
-
-std::string hostOf(const Endpoint& endpoint, const model::HealthCheck& check) {
-  if (!check.host.empty()) return check.host;
-  if (endpoint.address.isUnix()) return "localhost";
-  const net::Address address = addressOf(endpoint, check.port);
-  return endpoint.name.empty() ? address.text() : fmt::format("{}:{}", endpoint.name, address.port());
-}
-
 loop::Task<void> connect(Check& check) {
-  check.stream = co_await check.means.connector.connect(addressOf(check.endpoint, check.settings.check.port));
-  co_await check.connected(*check.stream);
-  if (const int error = check.stream->connectError()) co_return std::unexpected(net::connectFailure(error));
-  check.is_http2 = check.settings.protocol == model::Protocol::kHttp2;
-  if (!check.settings.tls) co_return loop::done;
-  const bool is_tcp = check.settings.check.kind == model::HealthCheck::Kind::kTcp;
-  auto encrypted = std::make_unique<tls::TlsStream>(
-      check.means.loop, std::move(check.stream), check.settings.tls,
-      check.endpoint.name.empty() ? ipOf(check.endpoint) : check.endpoint.name, check.means.cipher_memory,
-      &check.sessions, is_tcp ? tls::Carries::kBytes : tls::Carries::kHttp);
-  tls::TlsStream& tls = *encrypted;
-  check.stream = std::move(encrypted);
-  co_await check.connected(tls);
-  co_await tls.handshakeOutcome();
-  if (check.settings.protocol == model::Protocol::kAuto) check.is_http2 = tls.facts().alpn == "h2";
+  const CheckSettings& settings = check.settings;
+  const bool is_tcp = settings.check.kind == model::HealthCheck::Kind::kTcp;
+  const Dial how{.loop = check.means.loop,
+                 .connector = check.means.connector,
+                 .endpoint = check.endpoint,
+                 .address = addressOf(check.endpoint, settings.check.port),
+                 .protocol = settings.protocol,
+                 .tls = settings.tls,
+                 .cipher_memory = &check.means.cipher_memory,
+                 .sessions = &check.sessions,
+                 .carries = is_tcp ? tls::Carries::kBytes : tls::Carries::kHttp};
+  Connected connected = co_await dial(how, {.overall = check.until, .overdue = Failure{Reason::kConnectTimeout}});
+  check.stream = std::move(connected.stream);
+  check.is_http2 = connected.is_http2;
   co_return loop::done;
 }
 
@@ -218,11 +197,9 @@ loop::Task<Finding> askHttp2(Check& check, http::H2Stream& stream) {
 }
 
 Finding judgeGrpcStatus(const model::HealthCheck& check, std::optional<uint32_t> status) {
-  constexpr uint32_t kNotFound = 5;
-  constexpr uint32_t kUnimplemented = 12;
   if (!status) return ill("its answer has no grpc-status: is it a gRPC server?");
-  if (status == kUnimplemented) return ill("it has no grpc.health.v1.Health service (UNIMPLEMENTED)");
-  if (status == kNotFound) {
+  if (status == kGrpcUnimplemented) return ill("it has no grpc.health.v1.Health service (UNIMPLEMENTED)");
+  if (status == kGrpcNotFound) {
     return ill(fmt::format("its health service doesn't know '{}' (NOT_FOUND)", check.grpc_service));
   }
   return ill(fmt::format("its health service failed with {}", grpcStatusName(*status)));
@@ -316,7 +293,7 @@ loop::Task<Finding> checkEndpoint(CheckMeans means, std::shared_ptr<const CheckS
               .endpoint = endpoint,
               .sessions = sessions,
               .until = Deadline::after(means.loop.now(), settings->check.timeout)};
-  check.host = hostOf(endpoint, settings->check);
+  check.host = settings->check.host.empty() ? authorityOf(endpoint, settings->check.port) : settings->check.host;
   Result<Finding> found = co_await loop::asResult(ask(check));
   if (found) co_return std::move(*found);
   co_return findingOf(found.error(), *settings);

@@ -76,10 +76,7 @@ void CircuitBreaker::giveBack(uint64_t probe) {
 
 CircuitBreaker::Change CircuitBreaker::open(uint32_t percent, const model::CircuitBreaker& options, Instant now,
                                             double chance) {
-  Duration span = options.open;
-  for (uint32_t i = 0; i < times_ && span < options.open_most; ++i) span *= 2;
-  span = std::min<Duration>(span, options.open_most);
-  ++times_;
+  const Duration span = doubled(options.open, times_++, options.open_most);
   percent_.store(percent, kRelaxed);
   open_until_.store((now + scaled(span, 1 + kJitter * chance)).nanos, kRelaxed);
   state_.store(State::kOpen, std::memory_order_release);

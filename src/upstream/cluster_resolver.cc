@@ -157,9 +157,7 @@ Duration ClusterResolver::noteOutcome(Name& name, const net::DnsOutcome& outcome
   facts.last_error =
       outcome ? name.is_srv ? "the answer has no SRV record" : "the answer has no address" : outcome.error();
   // Between half of and the whole of 2, 4, 8, 16, 30 seconds: never under kLeastBackoff.
-  Duration upper = 2 * kLeastBackoff;
-  for (uint32_t i = 0; i < facts.failures && upper < kMostBackoff; ++i) upper *= 2;
-  upper = std::min(upper, kMostBackoff);
+  const Duration upper = doubled(2 * kLeastBackoff, facts.failures, kMostBackoff);
   if (facts.failures < UINT32_MAX) ++facts.failures;
   return scaled(upper, 0.5 + 0.5 * draw());
 }
@@ -180,10 +178,8 @@ void ClusterResolver::promote() {
 }
 
 bool ClusterResolver::areSettled(const std::vector<net::SrvRecord>& records) const {
-  return std::ranges::all_of(records, [&](const net::SrvRecord& record) {
-    const NameFacts& facts = names_.at(record.target)->facts;
-    return facts.answered_wall_nanos || facts.failures > 0;
-  });
+  return std::ranges::all_of(records,
+                             [&](const net::SrvRecord& record) { return names_.at(record.target)->facts.isSettled(); });
 }
 
 void ClusterResolver::publishIfChanged() {
@@ -259,10 +255,7 @@ void ClusterResolver::keepHealth(EndpointSet& set) {
 }
 
 bool ClusterResolver::isSettled() const {
-  return current_ && std::all_of(names_.begin(), names_.end(), [](const auto& entry) {
-           const NameFacts& facts = entry.second->facts;
-           return facts.answered_wall_nanos || facts.failures > 0;
-         });
+  return current_ && std::ranges::all_of(names_, [](const auto& entry) { return entry.second->facts.isSettled(); });
 }
 
 std::vector<NameFacts> ClusterResolver::facts() const {

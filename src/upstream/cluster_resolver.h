@@ -45,6 +45,9 @@ struct NameFacts {
   std::chrono::seconds ttl{0};                 // as the answer said
   std::string last_error;                      // a sentence; empty when the last question was answered well
   uint32_t failures = 0;                       // since the last good answer
+
+  // It has been answered or has failed at least once.
+  bool isSettled() const { return answered_wall_nanos || failures > 0; }
 };
 
 class ClusterResolver {

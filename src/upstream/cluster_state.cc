@@ -186,8 +186,10 @@ ClusterShared::Change ClusterState::note(EndpointState& endpoint, Verdict verdic
     metrics_.ejections.add(shared_->compare(*endpoint.endpoint.health, verdict, took, *options_.outlier, loop_.now(),
                                             unitOf(random.next()), health_));
   }
-  return shared_->note(*endpoint.endpoint.health, verdict, *options_.outlier, loop_.now(), unitOf(random.next()),
-                       health_);
+  const ClusterShared::Change change =
+      shared_->note(*endpoint.endpoint.health, verdict, *options_.outlier, loop_.now(), unitOf(random.next()), health_);
+  if (change == ClusterShared::Change::kEjected) metrics_.ejections.add();
+  return change;
 }
 
 void ClusterState::noteTime(Instant sent, Duration took, observe::IdSource& random) {
