@@ -20,6 +20,7 @@
 #include "proxy/decide.h"
 #include "proxy/downstream.h"
 #include "proxy/head_writer.h"
+#include "proxy/verdict.h"
 #include "tls/facts.h"
 #include "upstream/cluster_state.h"
 
@@ -147,6 +148,7 @@ class Exchange {
   bool response_begun = false;     // at least one byte of a response was seen
   bool continue_sent = false;      // a 100 went to the client
   Instant sent_at{0};
+  AwaitedVerdict verdict{*this};
 
   // relay(), reply()
   std::optional<http::MessageBody> response_body;
