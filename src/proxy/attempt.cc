@@ -190,12 +190,12 @@ Result<void> checkSwitch(Exchange& exchange) {
 loop::Task<void> attempt(Exchange& exchange, Freshness freshness) {
   Core& core = exchange.core;
   upstream::EndpointState& endpoint = *exchange.endpoint;
-  exchange.response_begun = exchange.switches_protocol = false;
+  exchange.response_begun = exchange.switches_protocol = exchange.waits_for_room = false;
   exchange.response = {};
   exchange.response_parser.reset();
   exchange.response_bytes.clear();
   ++endpoint.requests;
-  if (!leasePooled(exchange, freshness)) co_await leaseConnected(exchange);
+  if (!leasePooled(exchange, freshness)) co_await leaseConnected(exchange, freshness);
   if (exchange.lease.h2() && !exchange.request.upgrade.empty()) co_await awaitExtendedConnect(exchange);
   exchange.record.upstream_protocol = exchange.lease.h2() ? "HTTP/2" : "";
   exchange.record.decide(exchange.record.reused ? Outcome::kReused : Outcome::kConnected, {}, exchange.record.attempts,

@@ -121,6 +121,7 @@ void noteLoser(Exchange& exchange, SecondAttempt& second, const Race& race) {
   if (has_failed && rowOf(loser.outcome.error().reason).side != Side::kUpstream) return;
   if (!first_loses && !second.hasBegun()) return;
   const Exchange& lost = first_loses ? exchange : second.exchange();
+  if (lost.waits_for_room) return;
   upstream::ClusterState& cluster = *exchange.snapshot->cluster(exchange.plan.cluster);
   const Duration took = exchange.core.now() - lost.sent_at;
   lost.endpoint->failures += has_failed;

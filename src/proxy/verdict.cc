@@ -35,7 +35,7 @@ Verdict verdictOfGrpc(std::optional<uint32_t> status) {
 // By what is known with the head. Nothing where the fault was the client's, or our own.
 std::optional<Verdict> verdictOf(const Exchange& exchange, const Result<void>& outcome) {
   if (!outcome) {
-    if (rowOf(outcome.error().reason).side != Side::kUpstream) return std::nullopt;
+    if (exchange.waits_for_room || rowOf(outcome.error().reason).side != Side::kUpstream) return std::nullopt;
     return Verdict::kLocalFailure;
   }
   const uint16_t status = exchange.response.status;
@@ -73,23 +73,18 @@ upstream::ClusterState& AwaitedVerdict::cluster() const {
   return *exchange_.snapshot->cluster(exchange_.plan.cluster);
 }
 
-void AwaitedVerdict::noteAttempt(const Result<void>& outcome, Instant tried_at) {
+void AwaitedVerdict::noteAttempt(const Result<void>& outcome) {
   forget();
   upstream::ClusterState& cluster = this->cluster();
   if (!learns(cluster.options())) return;
-  const Instant now = exchange_.core.now();
   const std::optional<Verdict> verdict = verdictOf(exchange_, outcome);
   if (!verdict) return;
-  if (isCallersDoing(exchange_, outcome)) {
-    cluster.noteAtLeast(*exchange_.endpoint, now - exchange_.sent_at);
-    return;
-  }
+  took_ = exchange_.core.now() - exchange_.sent_at;
+  if (isCallersDoing(exchange_, outcome)) return cluster.noteAtLeast(*exchange_.endpoint, took_);
   if (!outcome) {
     // What fails at once says nothing of how long it takes, what times out says much.
-    const bool tells_time = isTimeout(outcome.error().reason);
-    return tell(*verdict, now - tried_at, tells_time ? std::optional(now - exchange_.sent_at) : std::nullopt);
+    return tell(*verdict, took_, isTimeout(outcome.error().reason) ? std::optional(took_) : std::nullopt);
   }
-  took_ = now - exchange_.sent_at;
   if (*verdict != Verdict::kGood) return tell(*verdict, took_, {});
   state_ = State::kAwaited;
   needs_status_ = needsStatus();

@@ -37,8 +37,8 @@ class AwaitedVerdict final : private loop::Timer {
  public:
   explicit AwaitedVerdict(Exchange& exchange) : exchange_(exchange) {}
 
-  // The attempt that began at `tried_at` has failed, or has the head of its answer.
-  void noteAttempt(const Result<void>& outcome, Instant tried_at);
+  // The attempt has failed, or has the head of its answer.
+  void noteAttempt(const Result<void>& outcome);
   // That was the last one: what the client gets is what admission control goes by.
   void noteLast(const Result<void>& outcome);
   // The answer doesn't end with what is here of it.

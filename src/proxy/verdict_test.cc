@@ -280,6 +280,18 @@ TEST(Verdict, TimesThatCallersSetThemselvesEjectNobody) {
       << "long before";
 }
 
+TEST(Verdict, WaitingForAConnectionIsNoEndpointsFault) {
+  Watched watched([](model::Config& config) {
+    config.clusters[0].limits.connections = 1;
+    routeOf(config).timeout = Milliseconds(20);
+  });
+  for (int i = 0; i < 12; ++i) watched.ask();
+  watched.world.advance(Milliseconds(20));
+  EXPECT_EQ(watched.world.last().reason, Reason::kExchangeTimeout);
+  EXPECT_EQ(watched.world.appConnections(), 1u);
+  EXPECT_EQ(watched.ejections(), 0u) << "one of them was asked";
+}
+
 TEST(Verdict, TheEndpointThatLosesToItsHedgeIsKnownToBeSlow) {
   Watched watched([](model::Config& config) {
     config.clusters[0].balance = model::Balance::kPeakEwma;
