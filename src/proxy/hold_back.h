@@ -15,6 +15,9 @@ Result<void> mayAsk(Exchange& exchange, upstream::ClusterState& cluster);
 // What one attempt tells the circuit breaker.
 void tellBreaker(Exchange& exchange, upstream::ClusterState& cluster, bool is_failure);
 
+// Of one that began to wait then: "it waited 1000 ms, 40 others wait, the first for 812 ms".
+std::string describeQueue(upstream::Permits& permits, Instant began, Instant now);
+
 // By its route, and by the header that the route names.
 model::Priority priorityOf(const Exchange& exchange);
 
