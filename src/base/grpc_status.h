@@ -21,6 +21,7 @@ enum GrpcStatus : uint32_t {
   kGrpcUnimplemented = 12,
   kGrpcInternal = 13,
   kGrpcUnavailable = 14,
+  kGrpcDataLoss = 15,
   kGrpcUnauthenticated = 16,
 };
 

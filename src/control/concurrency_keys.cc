@@ -25,7 +25,8 @@ constexpr Form kErrors[] = {integer(1, 100)};
 constexpr KeySpec kCircuitBreakerKeys[] = {
     {"window", kTime, "10s", "in which requests and failures are counted"},
     {"requests", kAtLeastOne, "20", "with fewer in the window it stays closed"},
-    {"errors", kErrors, "50", "percent of them that fail: 5xx, UNAVAILABLE, or no answer; from here on it opens"},
+    {"errors", kErrors, "50",
+     "percent of them that fail: 5xx, such statuses of gRPC, or no answer; from here on it opens"},
     {"open", kTime, "5s", "nothing is sent for so long, the second time twice that, and so on"},
     {"open_most", kTime, "1m", "and at most for so long; well for as long, it begins anew"},
     {"probes", kAtLeastOne, "5", "requests that then try the service; all must succeed before it closes"},

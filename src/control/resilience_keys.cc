@@ -20,7 +20,8 @@ constexpr std::string_view kHashKeyChoices[] = {"source", "header", "cookie", "q
 
 constexpr Form kUpToAMillion[] = {integer(0, 1'000'000)};
 constexpr KeySpec kOutlierKeys[] = {
-    {"consecutive_5xx", kUpToAMillion, "5", "answers with a status of 500 or more, in a row; 0: not counted"},
+    {"consecutive_5xx", kUpToAMillion, "5",
+     "answers with a status of 500 or more, or UNKNOWN, INTERNAL, UNAVAILABLE or DATA_LOSS, in a row; 0: not counted"},
     {"consecutive_gateway_errors", kUpToAMillion, "5",
      "answers 502, 503, 504 or UNAVAILABLE, in a row; 0: not counted"},
     {"consecutive_local_failures", kUpToAMillion, "5",

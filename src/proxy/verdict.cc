@@ -28,8 +28,18 @@ bool isTimeout(Reason reason) {
 }
 
 Verdict verdictOfGrpc(std::optional<uint32_t> status) {
-  if (status == kGrpcResourceExhausted) return Verdict::kOverloaded;
-  return status == kGrpcUnavailable ? Verdict::kGatewayError : Verdict::kGood;
+  switch (status.value_or(0)) {
+    case kGrpcResourceExhausted:
+      return Verdict::kOverloaded;
+    case kGrpcUnavailable:
+      return Verdict::kGatewayError;
+    case kGrpcUnknown:
+    case kGrpcInternal:
+    case kGrpcDataLoss:
+      return Verdict::kServerError;
+    default:
+      return Verdict::kGood;
+  }
 }
 
 // By what is known with the head. Nothing where the fault was the client's, or our own.
