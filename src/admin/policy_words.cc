@@ -70,6 +70,27 @@ std::string percentText(uint32_t percent) {
 }
 
 }  // namespace
+std::string namesText(const model::PeerNames& names) {
+  std::string text;
+  for (const std::string& san : names.sans) text += (text.empty() ? "" : " or ") + san;
+  if (names.trust_domains.empty()) return text;
+  text += text.empty() ? "trust domain " : " of trust domain ";
+  for (size_t i = 0; i < names.trust_domains.size(); ++i) text += (i ? " or " : "") + names.trust_domains[i];
+  return text;
+}
+
+std::string priorityText(const model::RoutePriority& priority) {
+  constexpr std::string_view kNames[] = {"high", "normal", "low"};
+  std::string text = fmt::format("priority: {}", kNames[static_cast<size_t>(priority.is)]);
+  for (const model::IdentityPriority& each : priority.identities) {
+    text += fmt::format("; {} for {}", kNames[static_cast<size_t>(each.is)], namesText(each.names));
+  }
+  if (!priority.identities.empty()) text += " (as the client's verified certificate says; the first that fits)";
+  if (priority.header.empty()) return text;
+  return text + (priority.may_raise ? ", or what header " + priority.header + " says"
+                                    : ", or less if header " + priority.header + " says so");
+}
+
 
 std::vector<std::string> policiesOf(const model::Route& route) {
   std::vector<std::string> all;
@@ -87,14 +108,7 @@ std::vector<std::string> policiesOf(const model::Route& route) {
     all.push_back(
         fmt::format("mirror: a copy of {} goes to service {}", percentText(mirror.percent), mirror.to.cluster));
   }
-  if (route.priority != model::RoutePriority()) {
-    constexpr std::string_view kNames[] = {"high", "normal", "low"};
-    all.push_back(fmt::format("priority: {}{}", kNames[static_cast<size_t>(route.priority.is)],
-                              route.priority.header.empty() ? ""
-                              : route.priority.may_raise
-                                  ? ", or what header " + route.priority.header + " says"
-                                  : ", or less if header " + route.priority.header + " says so"));
-  }
+  if (route.priority != model::RoutePriority()) all.push_back(priorityText(route.priority));
   if (route.hedge) {
     all.push_back(fmt::format("hedge: a second attempt when the first has no answer after {}, for {} at most",
                               route.hedge->after.count() > 0 ? limitText(route.hedge->after) : "the route's own p95",

@@ -133,6 +133,12 @@ outbound:
   - listen: 1
     routes:
       - { match: { path: /a }, to: x, priority: low }
+      - match: { path: /c }
+        to: y
+        priority:
+          identities:
+            - { sans: ["spiffe://a/b/*", c.example], is: low }
+            - { trust_domains: a, is: high }
       - { match: { path: /b }, to: y, priority: { is: high, header: X-Priority, raise: true } }
 services:
   x: { endpoints: "x:1", adaptive_concurrency: true, circuit_breaker: true, admission_control: true }

@@ -10,11 +10,6 @@ void writeText(YamlWriter& out, std::string_view key, const std::string& text) {
   if (!text.empty()) out.entry(key, yamlQuoted(text));
 }
 
-void writeNames(YamlWriter& out, const model::PeerNames& names) {
-  if (!names.sans.empty()) out.entry("sans", flowList(names.sans));
-  if (!names.trust_domains.empty()) out.entry("trust_domains", flowList(names.trust_domains));
-}
-
 void writeVersions(YamlWriter& out, model::TlsVersion least, model::TlsVersion most) {
   out.entry("min_version", yamlQuoted(wordOf(kTlsServerSpec, "min_version", static_cast<size_t>(least))));
   out.entry("max_version", yamlQuoted(wordOf(kTlsServerSpec, "max_version", static_cast<size_t>(most))));
@@ -23,6 +18,11 @@ void writeVersions(YamlWriter& out, model::TlsVersion least, model::TlsVersion m
 }  // namespace
 
 void writeTlsServer(YamlWriter& out, const model::TlsServer& tls) {
+void writeNames(YamlWriter& out, const model::PeerNames& names) {
+  if (!names.sans.empty()) out.entry("sans", flowList(names.sans));
+  if (!names.trust_domains.empty()) out.entry("trust_domains", flowList(names.trust_domains));
+}
+
   const auto word = [&](std::string_view key, auto value) {
     out.entry(key, wordOf(kTlsServerSpec, key, static_cast<size_t>(value)));
   };

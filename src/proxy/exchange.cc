@@ -295,7 +295,9 @@ std::string_view Exchange::traceparentToSend() {
 }
 
 Facts Exchange::facts() {
-  return {.client = client, .random = core.ids().next(), .now = core.now()};
+  const tls::Facts* const tls = downstream->connection().tls();
+  return {
+      .client = client, .random = core.ids().next(), .now = core.now(), .identity = tls ? tls->peer.get() : nullptr};
 }
 
 bool Exchange::cancelsOnFin() const {

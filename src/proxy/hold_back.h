@@ -5,7 +5,6 @@
 #include <optional>
 
 #include "loop/task.h"
-#include "model/priority.h"
 #include "proxy/exchange.h"
 
 namespace remora::proxy {
@@ -14,9 +13,6 @@ namespace remora::proxy {
 Result<void> mayAsk(Exchange& exchange, upstream::ClusterState& cluster);
 // What one attempt tells the circuit breaker.
 void tellBreaker(Exchange& exchange, upstream::ClusterState& cluster, bool is_failure);
-
-// By its route, and by the header that the route names.
-model::Priority priorityOf(const Exchange& exchange);
 
 // Of the service's limit, where one can be had at once. Nothing: it can't; an empty one: the service has no limit.
 std::optional<upstream::Permits::Permit> tryPermit(const Exchange& exchange, upstream::ClusterState& cluster);
