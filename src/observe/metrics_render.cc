@@ -63,8 +63,9 @@ constexpr std::array kRows = {
                "Requests refused because a service's limits.requests ran and its limits.pending waited."},
     CounterRow{&C::requests_displaced, "remora_upstream_requests_displaced_total",
                "Of these, requests whose place in the full queue was given to one of a higher priority."},
-    CounterRow{&C::adaptive_limit_changes, "remora_upstream_adaptive_limit_changes_total",
-               "Times that a service's adaptive_concurrency set another limit; /clusters shows which."},
+    CounterRow{
+        &C::adaptive_limit_changes, "remora_upstream_adaptive_limit_changes_total",
+        "Times that a service's adaptive_concurrency set another limit, which remora_service_requests_limit tells."},
     CounterRow{&C::breaker_opened, "remora_upstream_circuit_breaker_opened_total",
                "Times that a service's circuit_breaker opened."},
     CounterRow{&C::breaker_refused, "remora_upstream_circuit_breaker_refused_total",
@@ -373,6 +374,23 @@ void renderLimits(Cores cores, Output out) {
     std::array<uint64_t, kLimitResults> results{};
     uint64_t nanos = 0;
   };
+// Nothing at all where no service has a limit.
+void renderServiceLimits(const ProcessFacts& facts, Output out) {
+  if (facts.service_limits.empty()) return;
+  using Limit = ProcessFacts::ServiceLimit;
+  const auto all = [&](std::string_view name, std::string_view help, uint32_t Limit::* number) {
+    head(out, name, "gauge", help);
+    for (const Limit& each : facts.service_limits) {
+      fmt::format_to(out, "{}{{service=\"{}\"}} {}\n", name, escapeLabel(each.service), each.*number);
+    }
+  };
+  all("remora_service_requests_limit",
+      "Requests to the service that may run at once: limits.requests, or what adaptive_concurrency allows now.",
+      &Limit::limit);
+  all("remora_service_requests_active", "Requests to it that run.", &Limit::active);
+  all("remora_service_requests_waiting", "Requests that wait until one of these ends.", &Limit::waiting);
+}
+
   std::map<std::string, Sum> sums;
   for (const CoreMetrics* core : cores) {
     for (size_t i = 0; i < core->limits.size(); ++i) {
@@ -466,3 +484,4 @@ std::string renderPrometheus(Cores cores, const ProcessFacts& facts) {
 }
 
 }  // namespace remora::observe
+  renderServiceLimits(facts, out);

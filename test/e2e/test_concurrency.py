@@ -132,6 +132,9 @@ def test_an_adaptive_limit_comes_near_what_the_application_can_do(start_remora, 
     assert set(got) == {200}, got
     assert facts["adaptive"] and facts["min_rtt_us"] >= 50_000
     assert remora.metric("remora_upstream_adaptive_limit_changes_total") > 0
+    assert 3 <= remora.metric("remora_service_requests_limit", service="app") <= 1000
+    wait_until(lambda: remora.metric("remora_service_requests_active", service="app") == 0, what="the last of them")
+    assert remora.metric("remora_service_requests_waiting", service="app") == 0
 
 
 def test_high_priority_goes_before_what_waits(start_remora, start_server):
@@ -163,6 +166,8 @@ def test_high_priority_goes_before_what_waits(start_remora, start_server):
         for i in range(4):
             ask(f"/batch/{i}")
         wait_until(lambda: held_back(remora)["waiting"] == 2 and len(seen) == 2, what="two that wait for the share")
+        told = [remora.metric(f"remora_service_requests_{what}", service="app") for what in ("limit", "active", "waiting")]
+        assert told == [4, 2, 2]
         for i in range(2):
             ask(f"/user/{i}")
         wait_until(lambda: len(seen) == 4, what="high priority, which has room")
