@@ -91,6 +91,12 @@ constexpr std::array kRows = {
     CounterRow{&C::overload_closed, "remora_overload_closed_connections_total",
                "Connections not kept after their answer, or closed while idle, because of overload."},
     CounterRow{&C::overload_refused, "remora_overload_refused_requests_total", "Requests refused because of overload."},
+    CounterRow{&C::overload_low_refused, "remora_overload_refused_low_priority_requests_total",
+               "Of these, requests of low priority while others were let through."},
+    CounterRow{&C::overload_unmirrored, "remora_overload_mirrors_skipped_total",
+               "Copies of requests that weren't sent to mirrors because of overload."},
+    CounterRow{&C::overload_unhedged, "remora_overload_hedges_skipped_total",
+               "Second attempts that weren't made because of overload."},
     CounterRow{&C::overload_paused, "remora_overload_accept_pauses_total",
                "Times that connections were left waiting in the accept queue because of overload."},
     CounterRow{&C::tunnels_active, "remora_tunnels_active", "Upgraded connections, such as WebSockets, that are open."},
@@ -338,10 +344,10 @@ void renderHistogram(const Sums& sums, Output out, std::string_view name, std::s
 }
 
 void renderOverload(const OverloadFacts& overload, Output out) {
-  single(
-      out, "remora_overload_stage", "gauge",
-      "What remora does against overload: 0 nothing, 1 no keep-alive, 2 requests are refused, 3 nothing is accepted.",
-      overload.stage);
+  single(out, "remora_overload_stage", "gauge",
+         "What remora does against overload: 0 nothing, 1 no keep-alive, 2 requests of low priority are "
+         "refused, 3 all are, 4 nothing is accepted.",
+         overload.stage);
   head(out, "remora_overload_pressure", "gauge", "How much of what remora may use is in use; 1 is all of it.");
   for (const OverloadFacts::Use& use : overload.uses) {
     fmt::format_to(out, "remora_overload_pressure{{resource=\"{}\"}} {:.4f}\n", use.resource, use.pressure);
@@ -368,12 +374,6 @@ void renderHealthChecks(const ProcessFacts& facts, Output out) {
   }
 }
 
-// Nothing at all where no rate_limit_service is asked.
-void renderLimits(Cores cores, Output out) {
-  struct Sum {
-    std::array<uint64_t, kLimitResults> results{};
-    uint64_t nanos = 0;
-  };
 // Nothing at all where no service has a limit.
 void renderServiceLimits(const ProcessFacts& facts, Output out) {
   if (facts.service_limits.empty()) return;
@@ -391,6 +391,12 @@ void renderServiceLimits(const ProcessFacts& facts, Output out) {
   all("remora_service_requests_waiting", "Requests that wait until one of these ends.", &Limit::waiting);
 }
 
+// Nothing at all where no rate_limit_service is asked.
+void renderLimits(Cores cores, Output out) {
+  struct Sum {
+    std::array<uint64_t, kLimitResults> results{};
+    uint64_t nanos = 0;
+  };
   std::map<std::string, Sum> sums;
   for (const CoreMetrics* core : cores) {
     for (size_t i = 0; i < core->limits.size(); ++i) {

@@ -65,6 +65,9 @@ enum class Outcome : uint16_t {
   kBreakerRefused,    // the service's circuit breaker isn't closed; argument: percent of failures that opened it
   kBreakerChanged,    // argument: its state now, an upstream::CircuitBreaker::State
   kAdmissionRefused,  // by chance; argument: percent of requests that are refused
+  kLowRefused,        // remora itself is too full for requests of low priority; argument: see overloadArgument
+  kUnmirrored,        // no copy went to a mirror because of overload; rule: the route; argument: see overloadArgument
+  kUnhedged,          // no second attempt because of overload; rule: the route; argument: see overloadArgument
   kCount,
 };
 

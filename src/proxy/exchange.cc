@@ -487,6 +487,7 @@ bool Exchange::nextRequest() {
   series = nullptr;
   record.start = Instant{0};
   overload_use = {};
+  was_low = false;
   promiseMemory(-promised_);
   response_begun = continue_sent = head_sent = is_tunnel = keeps_connection = needs_linger = is_checked_ = is_grpc =
       is_copy = keeps_response = holds_interims = false;

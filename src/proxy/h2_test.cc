@@ -318,6 +318,36 @@ TEST(H2, AWebSocketGoesToNobodyWhoTakesNone) {
   EXPECT_TRUE(client->take().starts_with("HTTP/1.1 502 "));
 }
 
+class CountingMeter final : public OverloadMeter {
+ public:
+  explicit CountingMeter(int& looks) : looks_(looks) {}
+  OverloadUse memory(Bytes) override { return {80 << 20, 100 << 20}; }
+  OverloadUse descriptors() override { return {}; }
+  OverloadUse memoryNow() override {
+    ++looks_;
+    return {80 << 20, 100 << 20};
+  }
+
+ private:
+  int& looks_;
+};
+
+// 3 MiB may be admitted until memory is measured again: with heads of 20 KB fewer than 40 requests.
+TEST(H2, LongHeadsAreMeasuredSooner) {
+  for (const bool is_long : {false, true}) {
+    int looks = 0;
+    Overload overload(1, std::make_unique<CountingMeter>(looks));
+    overload.tick(Instant{1});
+    World world(basicConfig(), &overload);
+    const auto client = clientOf(world);
+    std::vector<std::unique_ptr<http::H2Stream>> streams;
+    const std::string value(is_long ? 20'000 : 20, 'x');
+    for (int i = 0; i < 40; ++i) streams.push_back(client->request("/", {}, {{"x-more", value}}));
+    EXPECT_EQ(world.appConnections(), 40u);
+    EXPECT_EQ(looks > 1, is_long) << looks;
+  }
+}
+
 TEST(H2, WhatAClientMaySendUnreadIsPromisedMemory) {
   Overload overload(1, nullptr);
   World world(basicConfig(), &overload);
