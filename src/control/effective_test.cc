@@ -180,6 +180,7 @@ outbound:
   - listen: 4
     tcp:
       - { match: { server_names: [a, "*.b"], destinations: [10.0.0.0/8, "::1"], sources: 10.0.0.1 }, to: x, idle: 0 }
+      - { match: { server_names: c }, to: { service: x, labels: { role: primary }, fallback: any } }
       - { match: { sources: 10.0.0.1 }, to: x, name: second }
   - { listen: 5, tcp: x }
 services:

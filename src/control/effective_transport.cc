@@ -1,5 +1,6 @@
 #include "control/effective_transport.h"
 
+#include "control/effective_endpoints.h"
 #include "control/units.h"
 
 namespace remora::control {
@@ -91,7 +92,7 @@ void writeTcpChain(YamlWriter& out, const model::Chain& chain) {
     if (!match.source_cidrs.empty()) out.entry("sources", flowList(match.source_cidrs));
     out.close();
   }
-  out.text("to", chain.tcp->cluster);
+  out.entry("to", destinationYaml({.cluster = chain.tcp->cluster, .origin = {}, .subset = chain.tcp->subset}));
   out.entry("idle", durationText(chain.tcp->idle));
   out.endItem();
 }
