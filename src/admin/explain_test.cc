@@ -111,11 +111,16 @@ TEST(PolicyWords, SayWhatAGrpcServiceCountsBy) {
   model::HashKey user;
   user.kind = model::HashKey::Kind::kHeader;
   user.name = "x-user";
-  limit.descriptor = {{"generic_key", "orders", {}}, {"user", "", user}};
+  limit.descriptors = {{{"generic_key", "orders", {}}, {"user", "", user}}};
   EXPECT_THAT(policiesOf(route),
               ElementsAre("rate_limit: rate_limit_service shared knows how many, by generic_key = 'orders', user = "
                           "header x-user; a request that lacks one of them isn't limited; more are only told of "
                           "(shadow)"));
+  limit.descriptors.push_back({{"generic_key", "all", {}}});
+  EXPECT_THAT(policiesOf(route),
+              ElementsAre("rate_limit: rate_limit_service shared knows how many, by generic_key = 'orders', user = "
+                          "header x-user, and by generic_key = 'all'; a request that lacks one of them isn't counted "
+                          "by it; more are only told of (shadow)"));
 }
 
 TEST_F(ExplainTest, SaysWhereEachTimeoutComesFrom) {

@@ -40,14 +40,19 @@ std::string rateText(const model::RateLimit& limit, std::string_view who) {
 
 std::string sharedText(const model::SharedLimit& limit) {
   const std::string who = "rate_limit_service " + limit.service;
-  if (limit.descriptor.empty()) return rateText(limit.rate, who);
-  std::string entries;
-  for (const model::DescriptorEntry& entry : limit.descriptor) {
-    entries += entries.empty() ? "" : ", ";
-    entries += entry.key + " = " + (entry.from ? nameOf(*entry.from) : "'" + entry.value + "'");
+  if (limit.descriptors.empty()) return rateText(limit.rate, who);
+  std::string all;
+  for (const model::Descriptor& descriptor : limit.descriptors) {
+    std::string entries;
+    for (const model::DescriptorEntry& entry : descriptor) {
+      entries += entries.empty() ? "" : ", ";
+      entries += entry.key + " = " + (entry.from ? nameOf(*entry.from) : "'" + entry.value + "'");
+    }
+    all += (all.empty() ? "by " : ", and by ") + entries;
   }
-  return fmt::format("rate_limit: {} knows how many, by {}; a request that lacks one of them isn't limited; {}", who,
-                     entries, limit.rate.shadow ? "more are only told of (shadow)" : "more get 429");
+  return fmt::format("rate_limit: {} knows how many, {}; a request that lacks one of them isn't {}; {}", who, all,
+                     limit.descriptors.size() == 1 ? "limited" : "counted by it",
+                     limit.rate.shadow ? "more are only told of (shadow)" : "more get 429");
 }
 
 std::string retryText(const model::Retry& retry) {
@@ -65,11 +70,6 @@ std::string retryText(const model::Retry& retry) {
                      : "; what may have been executed only with an idempotent method or Idempotency-Key");
 }
 
-std::string percentText(uint32_t percent) {
-  return percent >= 100 ? "all requests" : fmt::format("{} % of the requests", percent);
-}
-
-}  // namespace
 std::string namesText(const model::PeerNames& names) {
   std::string text;
   for (const std::string& san : names.sans) text += (text.empty() ? "" : " or ") + san;
@@ -91,6 +91,11 @@ std::string priorityText(const model::RoutePriority& priority) {
                                     : ", or less if header " + priority.header + " says so");
 }
 
+std::string percentText(uint32_t percent) {
+  return percent >= 100 ? "all requests" : fmt::format("{} % of the requests", percent);
+}
+
+}  // namespace
 
 std::vector<std::string> policiesOf(const model::Route& route) {
   std::vector<std::string> all;

@@ -18,12 +18,12 @@ void writeVersions(YamlWriter& out, model::TlsVersion least, model::TlsVersion m
 
 }  // namespace
 
-void writeTlsServer(YamlWriter& out, const model::TlsServer& tls) {
 void writeNames(YamlWriter& out, const model::PeerNames& names) {
   if (!names.sans.empty()) out.entry("sans", flowList(names.sans));
   if (!names.trust_domains.empty()) out.entry("trust_domains", flowList(names.trust_domains));
 }
 
+void writeTlsServer(YamlWriter& out, const model::TlsServer& tls) {
   const auto word = [&](std::string_view key, auto value) {
     out.entry(key, wordOf(kTlsServerSpec, key, static_cast<size_t>(value)));
   };

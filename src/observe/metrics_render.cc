@@ -485,9 +485,9 @@ std::string renderPrometheus(Cores cores, const ProcessFacts& facts) {
   single(out, "remora_metric_series_overflow_total", "counter",
          "Look-ups of such series that went to 'other' because a core held as many as it may.", sums.overflow);
   renderHealthChecks(facts, out);
+  renderServiceLimits(facts, out);
   renderProcess(facts, out);
   return text;
 }
 
 }  // namespace remora::observe
-  renderServiceLimits(facts, out);
