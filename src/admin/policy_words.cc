@@ -130,6 +130,16 @@ std::vector<std::string> policiesOf(const model::Cluster& cluster) {
     add(fmt::format("limits.requests: {} run at once in this process; {} more wait, each up to {}, the others get 503",
                     cluster.limits.requests, cluster.limits.pending, limitText(cluster.limits.pending_timeout)));
   }
+  if (cluster.limits.connections) {
+    add(
+        fmt::format("limits.connections: {} at most in this process, idle ones too; a request that finds them in use "
+                    "waits up to {}, with {} others at most, then it gets 503",
+                    cluster.limits.connections, limitText(cluster.limits.pending_timeout), cluster.limits.pending));
+  }
+  if (cluster.limits.retries) {
+    add(fmt::format("limits.retries: {} requests at once may be sent again by a route's retry",
+                    cluster.limits.retries));
+  }
   if (const auto& adaptive = cluster.adaptive) {
     add(fmt::format(
         "adaptive_concurrency: between {} and {} run at once, as many as latency shows that it can do; others "

@@ -88,6 +88,10 @@ std::string heldBackWords(const TrailEntry& entry) {
     case Outcome::kAdmissionRefused:
       return fmt::format("so many requests to the service fail that {} % of them are refused, this one among them",
                          entry.argument);
+    case Outcome::kConnectionsFull:
+      return fmt::format("the service has as many connections as its limits.connections allows: {}", entry.argument);
+    case Outcome::kConnectionFree:
+      return fmt::format("for {} ms until a connection to the service could be had", entry.argument);
     case Outcome::kPending:
       return fmt::format("for {} ms until one of the requests to the service ended", entry.argument);
     case Outcome::kRateLimited:
@@ -231,6 +235,7 @@ std::string describeDetail(Reason reason, int32_t detail) {
       return fmt::format("{} % failed", detail);
     case Reason::kRequestsFull:
     case Reason::kPendingTimeout:
+    case Reason::kConnectionsFull:
       return fmt::format("limit {}", detail);
     default:
       return fmt::format("detail {}", detail);

@@ -73,6 +73,7 @@ enum class Reason : uint8_t {
   kNoDescriptors,
   kRequestsFull,
   kPendingTimeout,
+  kConnectionsFull,
   kBreakerOpen,
   kAdmissionRefused,
   kDraining,

@@ -66,6 +66,8 @@ constexpr KeySpec kServiceLimitsKeys[] = {
     {"pending", kCount, "1024", "requests that wait for one of them to end"},
     {"pending_timeout", kTime, "1s", "and for so long"},
     {"low_share", kPercent, "80", "percent of requests that those of low priority may use"},
+    {"connections", kCount, "0", "connections to all of its endpoints, exact for the process; 0: no limit"},
+    {"retries", kCount, "0", "requests that are being sent again at once, exact for the process; 0: no limit"},
     {"idle_connections", kIdleConnections, "1024", "unused connections kept for each core and endpoint"},
     {"requests_per_connection", kLongCount, "0", "requests on one connection; 0: no limit"},
 };

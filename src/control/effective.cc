@@ -342,6 +342,8 @@ void EffectiveWriter::writeServices() {
     out_.number("pending", cluster.limits.pending);
     time("pending_timeout", cluster.limits.pending_timeout);
     out_.number("low_share", cluster.limits.low_percent);
+    out_.number("connections", cluster.limits.connections);
+    out_.number("retries", cluster.limits.retries);
     out_.number("idle_connections", cluster.pool.max_idle);
     out_.number("requests_per_connection", cluster.pool.max_requests);
     out_.close();

@@ -62,6 +62,8 @@ void readOptions(ConfigReader& reader, Fields& service, model::Cluster& cluster)
       fields.read("pending", cluster.limits.pending);
       fields.read("pending_timeout", cluster.limits.pending_timeout);
       fields.read("low_share", cluster.limits.low_percent);
+      fields.read("connections", cluster.limits.connections);
+      fields.read("retries", cluster.limits.retries);
       fields.read("idle_connections", cluster.pool.max_idle);
       fields.read("requests_per_connection", cluster.pool.max_requests);
     }

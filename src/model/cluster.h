@@ -56,6 +56,8 @@ struct ClusterLimits {
   uint32_t pending = 1024;             // that wait for one of them to end
   Milliseconds pending_timeout{1000};  // and for so long
   uint32_t low_percent = 80;           // of requests, for those of low priority
+  uint32_t connections = 0;            // to all of its endpoints, idle ones too; 0: no limit
+  uint32_t retries = 0;                // of requests that a route's retry sends again; 0: no limit
 
   bool operator==(const ClusterLimits&) const = default;
 };

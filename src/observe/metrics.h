@@ -35,6 +35,7 @@ struct CoreCounters {
   Counter retries;                  // a request sent again by its route's retry
   Counter retries_denied;           // that would have been
   Counter ejections;                // endpoints left out for a while
+  Counter connections_overflowed;   // requests and TCP connections refused by a service's limits.connections
   Counter requests_overflowed;      // refused by a service's limits.requests
   Counter requests_displaced;       // of these, that waited when one of a higher priority came
   Counter adaptive_limit_changes;   // of adaptive_concurrency

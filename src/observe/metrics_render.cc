@@ -59,6 +59,8 @@ constexpr std::array kRows = {
                "Requests that would have been sent again, but for a bound or the retry budget."},
     CounterRow{&C::ejections, "remora_upstream_ejections_total",
                "Endpoints that were left out for a while because they failed."},
+    CounterRow{&C::connections_overflowed, "remora_upstream_connections_overflowed_total",
+               "Requests and TCP connections refused because a service had its limits.connections."},
     CounterRow{&C::requests_overflowed, "remora_upstream_requests_overflowed_total",
                "Requests refused because a service's limits.requests ran and its limits.pending waited."},
     CounterRow{&C::requests_displaced, "remora_upstream_requests_displaced_total",

@@ -12,8 +12,8 @@ std::string_view nameOf(Outcome outcome) {
       "refused", "failed", "completed", "dropped", "chain_chosen", "status_retried", "backed_off", "retry_denied",
       "ejected", "returned", "rate_limited", "pending", "fault_delayed", "fault_aborted", "stuck", "mirrored",
       "hedged", "hedge_won", "panicked", "rate_limit_asked", "subset", "overloaded", "limited", "adaptive_limited",
-      "displaced", "breaker_refused", "breaker_changed", "admission_refused", "low_priority_refused", "unmirrored",
-      "unhedged"};
+      "displaced", "breaker_refused", "breaker_changed", "admission_refused", "connections_full", "connection_free",
+      "low_priority_refused", "unmirrored", "unhedged"};
   // clang-format on
   const auto index = static_cast<size_t>(outcome);
   return index < kNames.size() ? kNames[index] : "unknown";
@@ -27,7 +27,8 @@ std::string_view wordsOf(RetryDenial denial) {
       "its method isn't idempotent, and it may have been executed",
       "the service asked for a longer wait than the route's retry allows",
       "its time would be over before the next attempt",
-      "the service's circuit breaker has opened"};
+      "the service's circuit breaker has opened",
+      "as many requests are being sent again as the service's limits.retries allows"};
   const auto index = static_cast<size_t>(denial);
   return index < kWords.size() ? kWords[index] : "unknown";
 }

@@ -65,6 +65,8 @@ enum class Outcome : uint16_t {
   kBreakerRefused,    // the service's circuit breaker isn't closed; argument: percent of failures that opened it
   kBreakerChanged,    // argument: its state now, an upstream::CircuitBreaker::State
   kAdmissionRefused,  // by chance; argument: percent of requests that are refused
+  kConnectionsFull,   // the service has as many connections as its limits.connections allows; argument: how many
+  kConnectionFree,    // waited until one of them could be had; argument: milliseconds
   kLowRefused,        // remora itself is too full for requests of low priority; argument: see overloadArgument
   kUnmirrored,        // no copy went to a mirror because of overload; rule: the route; argument: see overloadArgument
   kUnhedged,          // no second attempt because of overload; rule: the route; argument: see overloadArgument
@@ -86,6 +88,7 @@ enum class RetryDenial : uint8_t {
   kRetryAfter,
   kDeadline,
   kBreaker,
+  kRetriesLimit,
   kCount
 };
 std::string_view wordsOf(RetryDenial denial);

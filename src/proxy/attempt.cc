@@ -195,7 +195,7 @@ loop::Task<void> attempt(Exchange& exchange, Freshness freshness) {
   exchange.response_parser.reset();
   exchange.response_bytes.clear();
   ++endpoint.requests;
-  if (!leasePooled(exchange, freshness)) co_await leaseConnected(exchange);
+  if (!leasePooled(exchange, freshness)) co_await leaseConnected(exchange, freshness);
   if (exchange.lease.h2() && !exchange.request.upgrade.empty()) co_await awaitExtendedConnect(exchange);
   exchange.record.upstream_protocol = exchange.lease.h2() ? "HTTP/2" : "";
   exchange.record.decide(exchange.record.reused ? Outcome::kReused : Outcome::kConnected, {}, exchange.record.attempts,

@@ -1,7 +1,11 @@
 #include "proxy/connect.h"
 
+#include <fmt/format.h>
+
 #include <optional>
 #include <utility>
+
+#include "proxy/hold_back.h"
 
 namespace remora::proxy {
 namespace {
@@ -33,7 +37,7 @@ bool leaseStream(Exchange& exchange, upstream::H2Connection& connection) {
   return true;
 }
 
-Result<void> leaseFresh(Exchange& exchange, Connected connected) {
+Result<void> leaseFresh(Exchange& exchange, Connected connected, upstream::Permits::Permit slot) {
   using Learned = upstream::EndpointState::Learned;
   Core& core = exchange.core;
   upstream::EndpointState& endpoint = *exchange.endpoint;
@@ -41,30 +45,101 @@ Result<void> leaseFresh(Exchange& exchange, Connected connected) {
   exchange.describeUpstreamTls(connected.tls);
   if (connected.is_http2) {
     const upstream::ClusterState& cluster = *exchange.snapshot->cluster(exchange.plan.cluster);
-    upstream::H2Connection& made =
-        endpoint.h2_pool.add(std::move(connected.stream), connected.tls, core.scratch(), boundsOf(exchange, cluster));
+    upstream::H2Connection& made = endpoint.h2_pool.add(std::move(connected.stream), connected.tls, core.scratch(),
+                                                        boundsOf(exchange, cluster), std::move(slot));
     if (!leaseStream(exchange, made)) return fail(Reason::kUpstreamClosed, Reached::kNo);
     return {};
   }
-  auto connection = std::make_unique<upstream::Connection>(std::move(connected.stream), connected.tls, core.now());
+  auto connection =
+      std::make_unique<upstream::Connection>(std::move(connected.stream), connected.tls, core.now(), std::move(slot));
   if (const auto proof = connection->stream().proof()) connection->noteProofBase(proof->acknowledged);
   exchange.lease = upstream::Lease(exchange.endpoint, std::move(connection), core.metrics());
   return {};
 }
 
-// Of a connection that exchanges share. Whoever finds none with room connects; who comes meanwhile waits for it.
-loop::Task<void> leaseShared(Exchange& exchange) {
-  upstream::H2Pool& pool = exchange.endpoint->h2_pool;
-  const model::PoolOptions& options = exchange.snapshot->cluster(exchange.plan.cluster)->pool();
-  while (pool.isConnecting()) {
-    co_await upstream::ConnectingWait(pool, connectPatience(exchange, options));
-    if (leasePooled(exchange, Freshness::kAny)) co_return loop::done;
-    if (exchange.endpoint->learned == upstream::EndpointState::Learned::kHttp1) break;
+// What was given by who needed it no longer.
+bool leaseGiven(Exchange& exchange, upstream::GrantedConnection& given) {
+  upstream::EndpointState& endpoint = *exchange.endpoint;
+  observe::CoreMetrics& metrics = exchange.core.metrics();
+  if (given.connection) {
+    exchange.describeUpstreamTls(given.connection->tls());
+    exchange.lease = upstream::Lease(exchange.endpoint, std::move(given.connection), metrics);
+  } else if (given.stream) {
+    const bool is_there = endpoint.h2_pool.holds(*given.shared);
+    exchange.describeUpstreamTls(is_there ? given.shared->tls() : nullptr);
+    exchange.lease = upstream::Lease(exchange.endpoint, std::move(given.stream), metrics);
+    exchange.shared_connection = given.shared;
+  } else {
+    return false;
   }
-  std::optional<upstream::H2Pool::Connecting> connecting;
-  if (!pool.isConnecting()) connecting.emplace(pool);
-  co_await leaseFresh(exchange, co_await connectFor(exchange));
+  metrics.upstream_reused.add();
+  exchange.record.reused = true;
+  return true;
+}
+
+// The service has as many connections as it may: until one more may be made, or one is given.
+loop::Task<void> awaitConnection(Exchange& exchange, Freshness freshness, upstream::GrantedConnection& granted) {
+  Core& core = exchange.core;
+  upstream::ClusterState& cluster = *exchange.snapshot->cluster(exchange.plan.cluster);
+  upstream::ConnectionLimit& limit = cluster.shared().connections;
+  const model::Priority priority = exchange.plan.priority;
+  const Failure full = connectionsFull(cluster);
+  const Instant began = core.now();
+  exchange.record.decide(observe::Outcome::kConnectionsFull, {}, observe::trailNumber(full.detail), began);
+  // For a copy nobody waits.
+  Result<void> waited = std::unexpected(full);
+  if (!exchange.is_copy && limit.permits->mayWait(priority)) {
+    upstream::ConnectionQueue* const queue = freshness == Freshness::kFresh ? nullptr : &exchange.endpoint->waiting;
+    const net::Patience patience = exchange.patience(cluster.options().limits.pending_timeout, full);
+    waited =
+        co_await loop::asResult(upstream::ConnectionWait(queue, limit, core.loop(), patience, granted, priority, full));
+  }
+  if (!waited) {
+    if (waited.error().reason == full.reason) {
+      core.metrics().connections_overflowed.add();
+      exchange.held_back = fmt::format("limit {}, {} wait", full.detail, limit.permits->waiting());
+    }
+    co_return waited;
+  }
+  exchange.record.decide(observe::Outcome::kConnectionFree, {}, observe::trailMillis(core.now() - began), core.now());
+  // An attempt has its time from when it can be made.
+  if (!exchange.try_deadline.isNever()) {
+    exchange.try_deadline = Deadline::after(exchange.try_deadline.instant(), core.now() - began);
+  }
   co_return loop::done;
+}
+
+// Leaves either a lease, or a slot to connect with.
+loop::Task<void> findRoom(Exchange& exchange, Freshness freshness, upstream::Permits::Permit& slot) {
+  upstream::ClusterState& cluster = *exchange.snapshot->cluster(exchange.plan.cluster);
+  slot = takeSlot(exchange.core, cluster, exchange.plan.priority);
+  if (slot) co_return loop::done;
+  upstream::GrantedConnection granted;
+  co_await awaitConnection(exchange, freshness, granted);
+  if (!leaseGiven(exchange, granted)) slot = std::move(granted.slot);
+  co_return loop::done;
+}
+
+// Of a connection that exchanges share. Whoever finds none with room connects; who comes meanwhile waits for it.
+loop::Task<void> leaseShared(Exchange& exchange, Freshness freshness) {
+  using Learned = upstream::EndpointState::Learned;
+  upstream::EndpointState& endpoint = *exchange.endpoint;
+  upstream::H2Pool& pool = endpoint.h2_pool;
+  const model::PoolOptions& options = exchange.snapshot->cluster(exchange.plan.cluster)->pool();
+  for (;;) {
+    while (pool.isConnecting()) {
+      co_await upstream::ConnectingWait(pool, connectPatience(exchange, options));
+      if (leasePooled(exchange, Freshness::kAny)) co_return loop::done;
+      if (endpoint.learned == Learned::kHttp1) break;
+    }
+    upstream::Permits::Permit slot;
+    co_await findRoom(exchange, freshness, slot);
+    if (exchange.lease) co_return loop::done;
+    if (pool.isConnecting() && endpoint.learned != Learned::kHttp1) continue;  // somebody began while this one waited
+    std::optional<upstream::H2Pool::Connecting> connecting;
+    if (!pool.isConnecting()) connecting.emplace(pool);
+    co_return leaseFresh(exchange, co_await connectFor(exchange), std::move(slot));
+  }
 }
 
 bool mayShare(const Exchange& exchange) {
@@ -74,6 +149,19 @@ bool mayShare(const Exchange& exchange) {
 }
 
 }  // namespace
+
+upstream::Permits::Permit takeSlot(Core& core, upstream::ClusterState& cluster, model::Priority priority) {
+  const std::shared_ptr<upstream::Permits>& slots = cluster.shared().connections.permits;
+  if (slots->tryTake(priority) || (slots->waiting() == 0 && cluster.retireIdle() && slots->tryTake(priority))) {
+    return {slots, core.loop()};
+  }
+  return {};
+}
+
+Failure connectionsFull(const upstream::ClusterState& cluster) {
+  const auto most = static_cast<int32_t>(cluster.shared().connections.permits->most());
+  return {Reason::kConnectionsFull, Reached::kNo, most};
+}
 
 loop::Task<Connected> connectTo(Core& core, const upstream::ClusterState& cluster, upstream::EndpointState& endpoint,
                                 net::Patience patience, tls::Carries carries) {
@@ -112,13 +200,15 @@ bool leasePooled(Exchange& exchange, Freshness freshness) {
   return true;
 }
 
-loop::Task<void> leaseConnected(Exchange& exchange) {
+loop::Task<void> leaseConnected(Exchange& exchange, Freshness freshness) {
   if (mayShare(exchange)) {
-    co_await leaseShared(exchange);
-  } else {
-    co_await leaseFresh(exchange, co_await connectFor(exchange));
+    co_await leaseShared(exchange, freshness);
+    co_return loop::done;
   }
-  co_return loop::done;
+  upstream::Permits::Permit slot;
+  co_await findRoom(exchange, freshness, slot);
+  if (exchange.lease) co_return loop::done;
+  co_return leaseFresh(exchange, co_await connectFor(exchange), std::move(slot));
 }
 
 loop::Task<void> awaitExtendedConnect(Exchange& exchange) {

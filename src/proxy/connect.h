@@ -15,6 +15,13 @@ enum class Freshness : uint8_t {
 
 using upstream::Connected;
 
+// One of the connections that the service may have, at once or after those that nobody uses gave way. Empty: there is
+// none.
+upstream::Permits::Permit takeSlot(Core& core, upstream::ClusterState& cluster,
+                                   model::Priority priority = model::Priority::kNormal);
+// What who finds none fails with.
+Failure connectionsFull(const upstream::ClusterState& cluster);
+
 // Connects as the cluster asks, and counts. Both must hold until it ends. A failure always says that the endpoint got
 // nothing.
 loop::Task<Connected> connectTo(Core& core, const upstream::ClusterState& cluster, upstream::EndpointState& endpoint,
@@ -27,7 +34,8 @@ loop::Task<void> awaitExtendedConnect(Exchange& exchange);
 // Both lease exchange.endpoint into exchange.lease. Without waiting; false: nothing of the pool will do. HTTP/2
 // connections are shared, so that kFresh means nothing to them.
 bool leasePooled(Exchange& exchange, Freshness freshness);
-// A failure always says that the endpoint got nothing of the request.
-loop::Task<void> leaseConnected(Exchange& exchange);
+// Waits where the service may have no more connections. A failure always says that the endpoint got nothing of the
+// request.
+loop::Task<void> leaseConnected(Exchange& exchange, Freshness freshness);
 
 }  // namespace remora::proxy

@@ -30,7 +30,7 @@ struct GrpcLink::Waiting {
 };
 
 GrpcLink::GrpcLink(Core& core, const model::RateLimitService& service)
-    : LimitLink(core, service, {}), pool_(core.loop(), core.metrics()) {}
+    : LimitLink(core, service, {}), pool_(core.loop(), core.metrics(), no_queue_) {}
 
 GrpcLink::~GrpcLink() {
   stop();  // it connects for the pool, which goes first

@@ -45,6 +45,7 @@ class GrpcLink final : public LimitLink {
   void failed();
   loop::Task<void> connect();
 
+  upstream::ConnectionQueue no_queue_;  // one connection is all that it ever has
   upstream::H2Pool pool_;
   upstream::H2Connection* connection_ = nullptr;  // made last; it may be gone
   std::string authority_;

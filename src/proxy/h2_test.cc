@@ -345,6 +345,12 @@ TEST(H2, LongHeadsAreMeasuredSooner) {
     for (int i = 0; i < 40; ++i) streams.push_back(client->request("/", {}, {{"x-more", value}}));
     EXPECT_EQ(world.appConnections(), 40u);
     EXPECT_EQ(looks > 1, is_long) << looks;
+    const int64_t promised = overload.core(0).promised - 40 * int64_t{Overload::kExchangeBytes};
+    if (is_long) {
+      EXPECT_GE(promised, 40 * 20'000) << "an endpoint may take it slowly";
+    } else {
+      EXPECT_EQ(promised, 0);
+    }
   }
 }
 

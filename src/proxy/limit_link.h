@@ -54,6 +54,7 @@ class LimitLink : public RefCounted<LimitLink> {
   const std::string password_;
   Ref<upstream::ClusterState> cluster_;
   Ref<upstream::EndpointState> endpoint_;
+  upstream::Permits::Permit slot_;  // of the connection
   bool is_away_ = false;
   Instant retry_at_;
   Duration backoff_{0};

@@ -18,14 +18,16 @@ std::unexpected<Failure> refuse(Exchange& exchange) {
 }  // namespace
 
 Result<void> heedOverload(Exchange& exchange) {
-  // Who read a head of HTTP/1 asked while it grew. One of HTTP/2 is here at once, and once more where it goes on to.
+  // Who read a head of HTTP/1 asked while it grew. One of HTTP/2 is here at once, and is kept once more while an
+  // endpoint doesn't take it.
   const http::H2Stream* const h2 = exchange.downstream->h2();
-  const size_t head = h2 ? 2 * h2->headBytes() : 0;
-  const OverloadStage stage = exchange.core.overload().ask(static_cast<uint32_t>(Overload::kRequestBytes + head));
-  if (stage < OverloadStage::kRefuseLow) [[likely]]
-    return {};
+  const size_t head = h2 ? h2->headBytes() : 0;
+  const OverloadStage stage = exchange.core.overload().ask(static_cast<uint32_t>(Overload::kRequestBytes + 2 * head));
   const bool only_low = stage == OverloadStage::kRefuseLow;
-  if (only_low && exchange.plan.priority != model::Priority::kLow) return {};
+  if (stage < OverloadStage::kRefuseLow || (only_low && exchange.plan.priority != model::Priority::kLow)) [[likely]] {
+    if (head > Overload::kLeastPiece) exchange.promiseMemory(static_cast<int64_t>(head));
+    return {};
+  }
   std::unexpected<Failure> failure = refuse(exchange);
   exchange.was_low = only_low;
   if (only_low) exchange.core.metrics().overload_low_refused.add();

@@ -53,7 +53,8 @@ std::string sentenceOf(const Exchange& exchange, const ReasonRow& row) {
   if (std::string overload = overloadWords(exchange); !overload.empty()) return overload;
   std::string sentence(row.sentence);
   const bool is_held_back = row.reason == Reason::kRequestsFull || row.reason == Reason::kPendingTimeout ||
-                            row.reason == Reason::kBreakerOpen || row.reason == Reason::kAdmissionRefused;
+                            row.reason == Reason::kConnectionsFull || row.reason == Reason::kBreakerOpen ||
+                            row.reason == Reason::kAdmissionRefused;
   if (is_held_back && !exchange.held_back.empty()) sentence += ": " + exchange.held_back;
   return sentence;
 }

@@ -161,6 +161,7 @@ class Attempts {
   void noteSubset();
   Next nextByDefault(const Failure& failure);
   Next nextByRetry(const Tried& tried);
+  bool holdRetry();
   Next deny(observe::RetryDenial denial);
 
   Core& core_;
@@ -173,8 +174,9 @@ class Attempts {
   std::optional<uint64_t> hash_;
   const model::Subset* subset_ = nullptr;  // of the route's destination, if it asks for labels
   uint32_t retries_ = 0;                   // by the route's retry
-  Instant tried_at_;                       // the beginning of this attempt
-  uint8_t refused_ = 0;                    // endpoints that couldn't be connected to
+  upstream::Permits::Permit retry_permit_;
+  Instant tried_at_;     // the beginning of this attempt
+  uint8_t refused_ = 0;  // endpoints that couldn't be connected to
 };
 
 // A body that couldn't be sent again gets a fresh connection, where the idle race can't happen.
@@ -313,12 +315,22 @@ Attempts::Next Attempts::nextByRetry(const Tried& tried) {
   if (cluster_->options().breaker && cluster_->shared().breaker->state() != upstream::CircuitBreaker::State::kClosed) {
     return deny(RetryDenial::kBreaker);
   }
+  if (!holdRetry()) return deny(RetryDenial::kRetriesLimit);
   if (!cluster_->shared().retries.withdraw(cluster_->options().retry_budget, core_.now())) {
     return deny(RetryDenial::kBudget);
   }
   ++retries_;
   core_.metrics().retries.add();
   return {Next::Kind::kOtherEndpoint, wait};
+}
+
+// One of the service's limits.retries, from the first time that it is sent again to the last.
+bool Attempts::holdRetry() {
+  const std::shared_ptr<upstream::Permits>& retrying = cluster_->shared().retrying;
+  if (retry_permit_ || retrying->most() == 0) return true;
+  if (!retrying->tryTake()) return false;
+  retry_permit_ = {retrying, core_.loop()};
+  return true;
 }
 
 Attempts::Next Attempts::deny(observe::RetryDenial denial) {

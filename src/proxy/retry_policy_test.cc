@@ -220,6 +220,24 @@ TEST(RetryPolicy, AStormStaysWithinTheBudget) {
   EXPECT_TRUE(retries.denied(RetryDenial::kBudget));
 }
 
+TEST(RetryPolicy, NoMoreAreSentAgainAtOnceThanTheLimitAllows) {
+  Retries retries({.attempts = 2, .on = Retry::kGatewayError},
+                  [](model::Config& config) { config.clusters[0].limits.retries = 1; });
+  auto other = retries.world.client();
+  retries.client->put(kGet);
+  other->put(kGet);
+  retries.world.settle();
+  ASSERT_EQ(retries.world.appConnections(), 2u);
+  for (size_t i = 0; i < 2; ++i) {
+    (void)retries.world.toApp(i);
+    retries.world.app(i).put(answerOf(503));
+    retries.world.settle();
+  }
+  EXPECT_EQ(statusOf(other->take()), 503);
+  EXPECT_TRUE(retries.denied(RetryDenial::kRetriesLimit));
+  EXPECT_EQ(retries.statusAfter("", {answerOf(503), answerOf(200)}), 200) << "its own tries share one";
+}
+
 TEST(Outliers, OneThatFailsIsLeftOutAndComesBack) {
   World world([](model::Config& config) {
     config.telemetry.recent = 64;

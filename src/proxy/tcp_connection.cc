@@ -87,6 +87,8 @@ loop::Task<void> TcpConnection::connect() {
     ++record_.attempts;
     record_.endpoint = endpoint_->endpoint.text;
     record_.decide(Outcome::kEndpointChosen, {}, endpoint_->index, core_.now());
+    upstream::Permits::Permit slot;
+    co_await findSlot(*cluster, slot);
     const net::Patience patience{.stall = cluster->pool().connect,
                                  .stalled = Failure{Reason::kConnectTimeout, Reached::kNo, 0}};
     Result<Connected> connected =
@@ -95,9 +97,10 @@ loop::Task<void> TcpConnection::connect() {
       ++endpoint_->requests;
       record_.decide(Outcome::kConnected, {}, record_.attempts, core_.now());
       record_.upstream = core_.now() - record_.start;
-      lease_ = upstream::Lease(
-          endpoint_, std::make_unique<upstream::Connection>(std::move(connected->stream), connected->tls, core_.now()),
-          core_.metrics());
+      lease_ = upstream::Lease(endpoint_,
+                               std::make_unique<upstream::Connection>(std::move(connected->stream), connected->tls,
+                                                                      core_.now(), std::move(slot)),
+                               core_.metrics());
       co_return loop::done;
     }
     ++endpoint_->failures;
@@ -106,6 +109,26 @@ loop::Task<void> TcpConnection::connect() {
       co_return std::unexpected(connected.error());
     }
   }
+}
+
+// One of the connections that the service may have.
+loop::Task<void> TcpConnection::findSlot(upstream::ClusterState& cluster, upstream::Permits::Permit& slot) {
+  slot = takeSlot(core_, cluster);
+  if (slot) co_return loop::done;
+  const Failure full = connectionsFull(cluster);
+  const Instant began = core_.now();
+  record_.decide(Outcome::kConnectionsFull, {}, observe::trailNumber(full.detail), began);
+  const net::Patience patience{.stall = cluster.options().limits.pending_timeout, .stalled = full};
+  upstream::GrantedConnection granted;
+  const Result<void> waited = co_await loop::asResult(upstream::ConnectionWait(
+      nullptr, cluster.shared().connections, core_.loop(), patience, granted, model::Priority::kNormal, full));
+  slot = std::move(granted.slot);
+  if (!waited) {
+    core_.metrics().connections_overflowed.add();
+    co_return waited;
+  }
+  record_.decide(Outcome::kConnectionFree, {}, observe::trailMillis(core_.now() - began), core_.now());
+  co_return loop::done;
 }
 
 loop::Task<void> TcpConnection::relay() {

@@ -33,6 +33,7 @@ class TcpConnection final : public Connection, loop::Runnable, loop::TaskOwner, 
   void describe(const snapshot::TcpChain* chain);
   loop::Task<void> serve();
   loop::Task<void> connect();
+  loop::Task<void> findSlot(upstream::ClusterState& cluster, upstream::Permits::Permit& slot);
   loop::Task<void> relay();
   void end(const Failure& outcome);
 

@@ -61,7 +61,7 @@ TEST(RateLimiter, KeysThatAreMadeUpPushOutThoseThatAreNearlyPaidFor) {
   EXPECT_FALSE(limiter.ask(loud, kStart).is_allowed) << "it owes most, and is kept longest";
 }
 
-TEST(RateLimiter, CoresShareIt) {
+TEST(RateLimiter, CoresShareItWithThreads) {
   for (const bool has_key : {false, true}) {
     model::RateLimit limit{.requests = 1000, .per = seconds(1), .burst = 1000};
     if (has_key) limit.key.push_back({model::HashKey::Kind::kSource, {}});

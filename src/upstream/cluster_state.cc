@@ -14,6 +14,11 @@ constexpr uint64_t kTokenSeed = 0x73746963'6b790001;
 
 }  // namespace
 
+ClusterState::~ClusterState() {
+  shared_->retries.changeRate(-rate_);
+  shared_->connections.leave(*this);
+}
+
 void ClusterState::configure(const model::Cluster& cluster, std::shared_ptr<const tls::ClientContext> tls,
                              std::string_view own_zone) {
   // Whom it trusts or what it shows has changed: what was connected under the old settings is used no more. A
@@ -61,7 +66,9 @@ void ClusterState::adopt(EndpointSetPtr set) {
     if (gone) gone->closeIdle();
   }
   if (set->shared && set->shared != shared_) {
+    shared_->connections.leave(*this);
     shared_ = set->shared;
+    shared_->connections.join(loop_, *this);
     rate_ = 0;
   }
   shared_->applyLimits(options_);
@@ -207,6 +214,11 @@ void ClusterState::heedTime() {
 
 void ClusterState::closeIdle() {
   for (const auto& state : endpoints_) state->closeIdle();
+}
+
+bool ClusterState::retireIdle() {
+  return std::ranges::any_of(
+      endpoints_, [](const auto& state) { return state->pool.retireOldest() || state->h2_pool.retireIdle(); });
 }
 
 Lease::Lease(Ref<EndpointState> endpoint, std::unique_ptr<Connection> connection, observe::CoreMetrics& metrics)

@@ -21,10 +21,10 @@
 
 namespace remora::upstream {
 
-class ClusterState : public RefCounted<ClusterState> {
+class ClusterState : public RefCounted<ClusterState>, public ConnectionLimit::Member {
  public:
   ClusterState(loop::Loop& loop, observe::CoreMetrics& metrics) : loop_(loop), metrics_(metrics) {}
-  ~ClusterState() { shared_->retries.changeRate(-rate_); }
+  ~ClusterState() override;
 
   // New settings and new endpoints; endpoints that stay keep their connections.
   // `own_zone`: where the process runs, for those that are zone_aware.
@@ -69,6 +69,7 @@ class ClusterState : public RefCounted<ClusterState> {
   uint64_t version() const { return set_ ? set_->version : 0; }
   const std::vector<Ref<EndpointState>>& endpoints() const { return endpoints_; }
   void closeIdle();
+  bool retireIdle() override;
 
  private:
   void refresh();

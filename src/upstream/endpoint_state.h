@@ -19,7 +19,7 @@ namespace remora::upstream {
 class EndpointState : public RefCounted<EndpointState> {
  public:
   EndpointState(Endpoint what, loop::Loop& loop, observe::CoreMetrics& metrics)
-      : endpoint(std::move(what)), pool(loop, metrics), h2_pool(loop, metrics) {}
+      : endpoint(std::move(what)), pool(loop, metrics, waiting), h2_pool(loop, metrics, waiting) {}
 
   void setOptions(const model::PoolOptions& options) {
     pool.setOptions(options);
@@ -39,6 +39,7 @@ class EndpointState : public RefCounted<EndpointState> {
   Latency latency;
   uint64_t requests = 0;
   uint64_t failures = 0;  // attempts that ended without a response
+  ConnectionQueue waiting;
   Pool pool;
   H2Pool h2_pool;
   tls::SessionCache sessions;  // of TLS, to resume

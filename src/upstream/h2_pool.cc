@@ -6,8 +6,9 @@
 namespace remora::upstream {
 
 H2Connection::H2Connection(H2Pool& pool, std::unique_ptr<net::Stream> transport, const tls::Facts* tls,
-                           std::span<char> scratch, const http::H2Bounds& bounds)
-    : pool_(pool),
+                           std::span<char> scratch, const http::H2Bounds& bounds, Permits::Permit slot)
+    : slot_(std::move(slot)),
+      pool_(pool),
       transport_(std::move(transport)),
       tls_(tls),
       session_(http::H2Session::Role::kClient, *transport_, scratch, bounds, *this),
@@ -48,13 +49,12 @@ void H2Connection::run() {
     if (session_.isIdle()) pool_.metrics_.upstream_closed_by_peer.add();
     return pool_.drop(*this);
   }
+  lend();
   if (!session_.isIdle()) return;
   idle_since_ = pool_.loop_.now();
-  if (!mayOpen()) {  // told to go away, or used up
-    pool_.metrics_.upstream_retired.add();
-    session_.end(http::H2Error::kNone);
-    return pool_.drop(*this);
-  }
+  // Told to go away, used up, or in the place of one that others wait for.
+  const Permits* const slots = slot_.of();
+  if (!mayOpen() || (slots && (slots->waiting() > 0 || slots->isOver()))) return retire();
   if (!isArmed()) pool_.loop_.arm(*this, pool_.options_.idle);
 }
 
@@ -62,9 +62,33 @@ void H2Connection::onTime() {
   if (!session_.isIdle()) return;  // armed again when it is
   const Deadline end = Deadline::after(idle_since_, pool_.options_.idle);
   if (!end.hasPassed(pool_.loop_.now())) return pool_.loop_.timers().arm(*this, end);
+  retire();
+}
+
+// Destroys this.
+void H2Connection::retire() {
   pool_.metrics_.upstream_retired.add();
   session_.end(http::H2Error::kNone);
   pool_.drop(*this);
+}
+
+// Streams for those who wait, since the service may have no more connections. Where others wait for so long that it is
+// their turn, it takes no more streams and makes room for a connection of theirs.
+void H2Connection::lend() {
+  const Permits* const slots = slot_.of();
+  while (slots && slots->waiting() > 0 && mayOpen()) {
+    ConnectionWait* const first = pool_.queue_.first();
+    if (first ? first->mustYield() : mustMakeRoom()) return session_.goAway();
+    if (!first) return;
+    std::unique_ptr<http::H2Stream> stream = open();
+    if (!stream) return;
+    first->give(std::move(stream), *this);
+  }
+}
+
+bool H2Connection::mustMakeRoom() const {
+  const std::optional<Permits::Claim> next = slot_.of()->nextInLine();
+  return next && next->since + kConnectionTurn < pool_.loop_.now();
 }
 
 H2Connection* H2Pool::connectionWithRoom() {
@@ -73,14 +97,22 @@ H2Connection* H2Pool::connectionWithRoom() {
 }
 
 H2Connection& H2Pool::add(std::unique_ptr<net::Stream> transport, const tls::Facts* tls, std::span<char> scratch,
-                          const http::H2Bounds& bounds) {
-  connections_.push_back(std::make_unique<H2Connection>(*this, std::move(transport), tls, scratch, bounds));
+                          const http::H2Bounds& bounds, Permits::Permit slot) {
+  connections_.push_back(
+      std::make_unique<H2Connection>(*this, std::move(transport), tls, scratch, bounds, std::move(slot)));
   return *connections_.back();
 }
 
 void H2Pool::closeAll() {
   for (const auto& connection : connections_) connection->session().goAway();
   std::erase_if(connections_, [](const auto& connection) { return connection->session().isIdle(); });
+}
+
+bool H2Pool::retireIdle() {
+  const auto idle = std::ranges::find_if(connections_, [](const auto& each) { return each->session().isIdle(); });
+  if (idle == connections_.end()) return false;
+  (*idle)->retire();
+  return true;
 }
 
 bool H2Pool::holds(const H2Connection& connection) const {

@@ -10,6 +10,7 @@
 #include "model/cluster.h"
 #include "net/stream.h"
 #include "observe/metrics.h"
+#include "upstream/connection_wait.h"
 
 namespace remora::tls {
 struct Facts;
@@ -22,8 +23,9 @@ class H2Pool;
 // One connection; ends itself when it was idle for too long or its session ended.
 class H2Connection final : http::H2Session::Owner, loop::Runnable, loop::Timer {
  public:
+  // `slot`: among the connections that its service may have.
   H2Connection(H2Pool& pool, std::unique_ptr<net::Stream> transport, const tls::Facts* tls, std::span<char> scratch,
-               const http::H2Bounds& bounds);
+               const http::H2Bounds& bounds, Permits::Permit slot);
   ~H2Connection();
 
   http::H2Session& session() { return session_; }
@@ -41,6 +43,11 @@ class H2Connection final : http::H2Session::Owner, loop::Runnable, loop::Timer {
   void run() override;
   void onTime() override;
 
+  void lend();
+  bool mustMakeRoom() const;
+  void retire();
+
+  Permits::Permit slot_;  // given back once the transport is closed
   H2Pool& pool_;
   std::unique_ptr<net::Stream> transport_;
   const tls::Facts* tls_;
@@ -52,13 +59,17 @@ class H2Connection final : http::H2Session::Owner, loop::Runnable, loop::Timer {
 
 class H2Pool {
  public:
-  H2Pool(loop::Loop& loop, observe::CoreMetrics& metrics) : loop_(loop), metrics_(metrics) {}
+  // `queue`: of those who wait for a connection to the endpoint; outlives this.
+  H2Pool(loop::Loop& loop, observe::CoreMetrics& metrics, ConnectionQueue& queue)
+      : loop_(loop), metrics_(metrics), queue_(queue) {}
 
   void setOptions(const model::PoolOptions& options) { options_ = options; }
   // A connection that takes another stream now; null when there is none.
   H2Connection* connectionWithRoom();
   H2Connection& add(std::unique_ptr<net::Stream> transport, const tls::Facts* tls, std::span<char> scratch,
-                    const http::H2Bounds& bounds);
+                    const http::H2Bounds& bounds, Permits::Permit slot = {});
+  // One that has no stream. False: there is none.
+  bool retireIdle();
   bool holds(const H2Connection& connection) const;  // it has not ended since
   // What runs may finish; nothing new begins.
   void closeAll();
@@ -87,6 +98,7 @@ class H2Pool {
 
   loop::Loop& loop_;
   observe::CoreMetrics& metrics_;
+  ConnectionQueue& queue_;
   model::PoolOptions options_;
   std::vector<std::unique_ptr<H2Connection>> connections_;
   Connecting* connecting_ = nullptr;

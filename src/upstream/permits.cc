@@ -44,6 +44,14 @@ bool Permits::mayWait(Priority priority) const {
   return false;
 }
 
+std::optional<Permits::Claim> Permits::nextInLine() {
+  if (waiting() == 0) return std::nullopt;
+  const std::lock_guard lock(mutex_);
+  const auto first = std::ranges::find_if(queues_, [](const Queue& queue) { return !queue.empty(); });
+  if (first == queues_.end()) return std::nullopt;
+  return first->front()->claim;
+}
+
 bool Permits::tryTake(Priority priority) {
   for (size_t before = 0; before <= static_cast<size_t>(priority); ++before) {
     if (waiting_[before].load() > 0) return false;
@@ -66,16 +74,16 @@ bool Permits::enqueue(const std::shared_ptr<Waiter>& waiter) {
   {
     const std::lock_guard lock(mutex_);
     if (waiting() >= waiting_most_.load(std::memory_order_relaxed)) {
-      displaced = lastBelow(waiter->priority);
+      displaced = lastBelow(waiter->claim.priority);
       if (!displaced) {
         waiter->state = Waiter::State::kGone;
         return false;
       }
       remove(*displaced, Waiter::State::kGone);
     }
-    Queue& queue = of(queues_, waiter->priority);
+    Queue& queue = of(queues_, waiter->claim.priority);
     waiter->place = queue.insert(queue.end(), waiter);
-    of(waiting_, waiter->priority).fetch_add(1);
+    of(waiting_, waiter->claim.priority).fetch_add(1);
   }
   if (!displaced) return true;
   if (&displaced->loop == &waiter->loop) {
@@ -101,8 +109,8 @@ std::shared_ptr<Permits::Waiter> Permits::lastBelow(Priority priority) {
 
 void Permits::remove(Waiter& waiter, Waiter::State into) {
   waiter.state = into;
-  of(waiting_, waiter.priority).fetch_sub(1);
-  of(queues_, waiter.priority).erase(waiter.place);  // whoever calls holds it besides
+  of(waiting_, waiter.claim.priority).fetch_sub(1);
+  of(queues_, waiter.claim.priority).erase(waiter.place);  // whoever calls holds it besides
 }
 
 // Its time is over or its owner is gone. False: it is granted already, or displaced.
@@ -117,7 +125,7 @@ bool Permits::leave(Waiter& waiter) {
 std::shared_ptr<Permits::Waiter> Permits::next() {
   const std::lock_guard lock(mutex_);
   const auto first = std::ranges::find_if(queues_, [](const Queue& queue) { return !queue.empty(); });
-  if (first == queues_.end() || !takeIfRoom(first->front()->priority)) return nullptr;
+  if (first == queues_.end() || !takeIfRoom(first->front()->claim.priority)) return nullptr;
   std::shared_ptr<Waiter> waiter = first->front();
   remove(*waiter, Waiter::State::kGranted);
   return waiter;
@@ -162,6 +170,11 @@ PermitWait::PermitWait(std::shared_ptr<Permits> permits, loop::Loop& loop, const
 
 PermitWait::~PermitWait() {
   if (std::exchange(waiter_->wait, nullptr)) permits_->leave(*waiter_);
+}
+
+void PermitWait::endWithout() {
+  if (std::exchange(waiter_->wait, nullptr)) permits_->leave(*waiter_);
+  finish(loop_.queue(), {});
 }
 
 void PermitWait::onTime() {

@@ -9,6 +9,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "base/result.h"
 #include "loop/loop.h"
@@ -32,21 +33,30 @@ class Permits {
     Permit& operator=(Permit&& other) noexcept;
     ~Permit();
     explicit operator bool() const { return from_ != nullptr; }
+    Permits* of() const { return from_.get(); }  // null: an empty one
 
    private:
     std::shared_ptr<Permits> from_;
     loop::Loop* loop_ = nullptr;
   };
 
-  // `most`: 0 is no limit, and nothing is counted. `low_percent`: of it, for those of low priority.
+  // `most`: 0 is no limit. `low_percent`: of it, for those of low priority.
   void setBounds(uint32_t most, uint32_t waiting_most, uint32_t low_percent = 100);
   uint32_t most() const { return most_.load(std::memory_order_relaxed); }
   uint32_t mostFor(Priority priority) const;
   uint32_t active() const { return active_.load(std::memory_order_relaxed); }
+  // More than may be, since the limit was lowered.
+  bool isOver() const { return most() != 0 && active() > most(); }
   uint32_t waiting() const;
   uint32_t waitingWith(Priority priority) const { return of(waiting_, priority).load(std::memory_order_relaxed); }
   // There is room in the queue, or somebody of a lower priority whose place one may have.
   bool mayWait(Priority priority = Priority::kNormal) const;
+  struct Claim {
+    Priority priority;
+    Instant since;
+  };
+  // Who gets the next one; nothing: nobody waits.
+  std::optional<Claim> nextInLine();
 
   // False: as many run as may, or others wait already that go first.
   bool tryTake(Priority priority = Priority::kNormal);
@@ -57,9 +67,9 @@ class Permits {
   using Queue = std::list<std::shared_ptr<Waiter>>;
   struct Waiter {
     enum class State : uint8_t { kWaiting, kGranted, kGone };
-    Waiter(loop::Loop& l, Priority p) : loop(l), priority(p) {}
+    Waiter(loop::Loop& l, Priority p) : loop(l), claim{.priority = p, .since = l.now()} {}
     loop::Loop& loop;
-    const Priority priority;
+    const Claim claim;
     // With the mutex.
     State state = State::kWaiting;
     Queue::iterator place;  // while it waits
@@ -93,11 +103,16 @@ class Permits {
 // co_await PermitWait(...): until `into` holds a permit, or it is too late, or the queue is full and nobody in it is of
 // a lower priority, or one of a higher one has taken the place. The latter two fail with `full`. Belongs to its loop's
 // thread.
-class PermitWait final : public loop::Wait, private loop::Timer {
+class PermitWait : public loop::Wait, private loop::Timer {
  public:
   PermitWait(std::shared_ptr<Permits> permits, loop::Loop& loop, const net::Patience& patience, Permits::Permit& into,
              Priority priority = Priority::kNormal, Failure full = Failure{Reason::kRequestsFull, Reached::kNo, 0});
-  ~PermitWait();
+  virtual ~PermitWait();
+
+ protected:
+  const Permits::Claim& claim() const { return waiter_->claim; }
+  // Ends the wait though there is no permit.
+  void endWithout();
 
  private:
   friend class Permits;

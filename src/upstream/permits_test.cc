@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "loop/test_loop.h"
+#include "upstream/test_cores.h"
 
 namespace remora::upstream {
 namespace {
@@ -189,57 +189,48 @@ TEST_F(PermitsTest, LowOnesThatWaitForEverLeaveNothingBehind) {
   EXPECT_EQ(order_, std::string(100, '-'));
 }
 
-// Four cores with real loops: never more than the limit at once, and everybody gets one in the end.
-TEST(Permits, CoresShareThemExactly) {
-  constexpr uint32_t kMost = 3;
-  auto permits = std::make_shared<Permits>();
-  permits->setBounds(kMost, 1'000'000, 70);
-  std::atomic<int> running{0};
-  std::atomic<int> most{0};
+struct Shared {
+  std::shared_ptr<Permits> permits = std::make_shared<Permits>();
+  Gauge running;
   std::atomic<int> done{0};
-  constexpr int kEach = 500;
-  const auto core = [&] {
-    loop::SystemClock clock;
-    loop::Loop loop(clock, std::make_unique<loop::EpollPoller>(loop::Sys::real()));
-    struct Job final : loop::TaskOwner {
-      void onTaskEnd() override {}
-      loop::Task<void> task;
-    };
-    const auto work = [&]() -> loop::Task<void> {
-      for (int i = 0; i < kEach / 5; ++i) {
-        Permit permit;
-        const auto priority = static_cast<Priority>(i % 3);
-        if (permits->tryTake(priority)) {
-          permit = Permit(permits, loop);
-        } else {
-          const net::Patience patience{.stall = std::chrono::seconds(60), .stalled = Failure{Reason::kPendingTimeout}};
-          co_await PermitWait(permits, loop, patience, permit, priority);
-        }
-        const int now = ++running;
-        int seen = most.load();
-        while (now > seen && !most.compare_exchange_weak(seen, now)) {
-        }
-        co_await loop::Sleep(loop, Deadline::at(loop.now()));
-        --running;
-        ++done;
+};
+
+constexpr int kEach = 100;
+
+struct Core {
+  loop::Loop& loop;
+  Shared& shared;
+
+  loop::Task<void> job() {
+    for (int i = 0; i < kEach; ++i) {
+      Permit permit;
+      const auto priority = static_cast<Priority>(i % 3);
+      if (shared.permits->tryTake(priority)) {
+        permit = Permit(shared.permits, loop);
+      } else {
+        const net::Patience patience{.stall = std::chrono::seconds(60), .stalled = Failure{Reason::kPendingTimeout}};
+        co_await PermitWait(shared.permits, loop, patience, permit, priority);
       }
-      co_return loop::done;
-    };
-    std::vector<Job> jobs(5);
-    for (Job& job : jobs) {
-      job.task = work();
-      job.task.start(job);
+      shared.running.enter();
+      co_await loop::Sleep(loop, Deadline::at(loop.now()));
+      shared.running.leave();
+      ++shared.done;
     }
-    const auto all_ended = [&] { return std::ranges::all_of(jobs, [](const Job& job) { return job.task.isEnded(); }); };
-    while (!all_ended()) loop.turn(Deadline::after(loop.readClock(), Milliseconds(10)));
-    for (Job& job : jobs) job.task.destroy();
-  };
-  std::vector<std::thread> cores;
-  for (int i = 0; i < 4; ++i) cores.emplace_back(core);
-  for (std::thread& thread : cores) thread.join();
-  EXPECT_EQ(done, 4 * kEach);
-  EXPECT_EQ(most, static_cast<int>(kMost));
-  EXPECT_EQ(permits->active(), 0u);
+    co_return loop::done;
+  }
+};
+
+// Never more than the limit at once, and everybody gets one in the end.
+TEST(Permits, CoresShareThemExactlyWithThreads) {
+  constexpr int kMost = 3;
+  constexpr int kCores = 4;
+  constexpr int kJobs = 5;
+  Shared shared;
+  shared.permits->setBounds(kMost, 1'000'000, 70);
+  runOnCores<Core>(kCores, kJobs, shared);
+  EXPECT_EQ(shared.done, kCores * kJobs * kEach);
+  EXPECT_EQ(shared.running.most(), kMost);
+  EXPECT_EQ(shared.permits->active(), 0u);
 }
 
 }  // namespace

@@ -48,7 +48,12 @@ bool Pool::isUsable(const Connection& connection) const {
 void Pool::give(std::unique_ptr<Connection> connection) {
   connection->idle_since_ = loop_.now();
   const bool used_up = options_.max_requests && connection->exchanges_ + 1 >= options_.max_requests;
-  if (used_up || idle_.size() >= options_.max_idle || !isUsable(*connection)) {
+  if (used_up || !isUsable(*connection)) {
+    metrics_.upstream_retired.add();
+    return;
+  }
+  if (passOn(connection)) return;
+  if (idle_.size() >= options_.max_idle) {
     metrics_.upstream_retired.add();
     return;
   }
@@ -57,6 +62,29 @@ void Pool::give(std::unique_ptr<Connection> connection) {
   idle_.push_back(std::move(connection));
   metrics_.upstream_idle.add();
   if (!isArmed()) armForOldest();  // under load it stays armed: moving it with each request would cost more
+}
+
+// False: nobody waits for it, nor for its place among those that the service may have.
+bool Pool::passOn(std::unique_ptr<Connection>& connection) {
+  const Permits* const slots = connection->slot_.of();
+  if (!slots || (slots->waiting() == 0 && !slots->isOver())) return false;
+  ConnectionWait* const first = slots->isOver() ? nullptr : queue_.first();
+  if (!first || first->mustYield()) {
+    metrics_.upstream_retired.add();
+    connection.reset();
+    return true;
+  }
+  ++connection->exchanges_;
+  first->give(std::move(connection));
+  return true;
+}
+
+bool Pool::retireOldest() {
+  if (idle_.empty()) return false;
+  idle_.erase(idle_.begin());
+  metrics_.upstream_idle.sub();
+  metrics_.upstream_retired.add();
+  return true;
 }
 
 void Pool::armForOldest() {

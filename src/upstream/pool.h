@@ -1,5 +1,6 @@
 // Connections to one endpoint that wait to be used again, on one core. The one used last is used next: the others
 // grow old and are retired. A connection that ends while it waits is dropped at once, and teaches the IdleLearner.
+// Where the service may have no more connections, one that is given back goes to who waits for it.
 #pragma once
 
 #include <memory>
@@ -10,6 +11,7 @@
 #include "model/cluster.h"
 #include "net/stream.h"
 #include "observe/metrics.h"
+#include "upstream/connection_wait.h"
 #include "upstream/idle_learner.h"
 
 namespace remora::tls {
@@ -23,8 +25,9 @@ class Pool;
 // One connection to an application. In the pool it is just this struct: nothing runs for it.
 class Connection final : private loop::Runnable {
  public:
-  Connection(std::unique_ptr<net::Stream> stream, const tls::Facts* tls, Instant now)
-      : stream_(std::move(stream)), tls_(tls), made_(now) {}
+  // `slot`: among those that its service may have.
+  Connection(std::unique_ptr<net::Stream> stream, const tls::Facts* tls, Instant now, Permits::Permit slot = {})
+      : slot_(std::move(slot)), stream_(std::move(stream)), tls_(tls), made_(now) {}
 
   net::Stream& stream() { return *stream_; }
   const tls::Facts* tls() const { return tls_; }  // inside the stream; null: plaintext
@@ -42,6 +45,7 @@ class Connection final : private loop::Runnable {
   friend class Pool;
   void run() override;  // something happened while it was idle
 
+  Permits::Permit slot_;  // given back once the stream is closed
   std::unique_ptr<net::Stream> stream_;
   const tls::Facts* tls_;
   Pool* pool_ = nullptr;  // while idle
@@ -54,7 +58,9 @@ class Connection final : private loop::Runnable {
 
 class Pool final : private loop::Timer {
  public:
-  Pool(loop::Loop& loop, observe::CoreMetrics& metrics) : loop_(loop), metrics_(metrics) {}
+  // `queue`: of those who wait for a connection to the endpoint; outlives this.
+  Pool(loop::Loop& loop, observe::CoreMetrics& metrics, ConnectionQueue& queue)
+      : loop_(loop), metrics_(metrics), queue_(queue) {}
   ~Pool();
 
   void setOptions(const model::PoolOptions& options) { options_ = options; }
@@ -63,6 +69,8 @@ class Pool final : private loop::Timer {
   // Keeps a connection whose exchange ended cleanly, or retires it.
   void give(std::unique_ptr<Connection> connection);
   void closeAll();
+  // The one that was unused for longest. False: there is none.
+  bool retireOldest();
 
   size_t idle() const { return idle_.size(); }
   Duration learnedIdle() const { return learner_.learned(loop_.now()); }
@@ -72,10 +80,12 @@ class Pool final : private loop::Timer {
   void onTime() override;
   void dropEnded(Connection& connection);
   bool isUsable(const Connection& connection) const;
+  bool passOn(std::unique_ptr<Connection>& connection);
   void armForOldest();
 
   loop::Loop& loop_;
   observe::CoreMetrics& metrics_;
+  ConnectionQueue& queue_;
   model::PoolOptions options_;
   IdleLearner learner_;
   std::vector<std::unique_ptr<Connection>> idle_;  // by idle_since_, the oldest first

@@ -26,7 +26,8 @@ class PoolTest : public testing::Test {
   observe::CoreMetrics metrics_;
   model::PoolOptions options_;
   std::vector<std::unique_ptr<net::MemoryStream>> fars_;
-  Pool pool_{loop_, metrics_};
+  ConnectionQueue queue_;
+  Pool pool_{loop_, metrics_, queue_};
 };
 
 TEST_F(PoolTest, TheOneUsedLastIsUsedNext) {

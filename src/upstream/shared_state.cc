@@ -126,6 +126,8 @@ bool ClusterShared::isAdaptive(const model::Cluster& options) const {
 void ClusterShared::applyLimits(const model::Cluster& options) {
   const uint32_t most = isAdaptive(options) ? adaptive.limit(*options.adaptive) : options.limits.requests;
   requests->setBounds(most, options.limits.pending, options.limits.low_percent);
+  retrying->setBounds(options.limits.retries, 0);
+  connections.permits->setBounds(options.limits.connections, options.limits.pending);
 }
 
 void ClusterShared::setChecked(EndpointHealth& endpoint, Checked checked) {

@@ -14,6 +14,7 @@
 #include "upstream/adaptive_limit.h"
 #include "upstream/admission_control.h"
 #include "upstream/circuit_breaker.h"
+#include "upstream/connection_limit.h"
 #include "upstream/permits.h"
 
 namespace remora::upstream {
@@ -118,6 +119,9 @@ class ClusterShared {
   RetryBudget retries;
   RetryBudget hedges;
   const std::shared_ptr<Permits> requests = std::make_shared<Permits>();
+  // Requests that a route's retry sends again.
+  const std::shared_ptr<Permits> retrying = std::make_shared<Permits>();
+  ConnectionLimit connections;
 
  private:
   Change eject(EndpointHealth& endpoint, const model::Outlier& options, Instant now, double chance,

@@ -104,7 +104,7 @@ TEST(Outlier, EachTimeItIsOutForLonger) {
   EXPECT_EQ(cluster.endpoints[0].ejected_until.load(), (cluster.now + seconds(30)).nanos) << "it was well for long";
 }
 
-TEST(Outlier, CoresThatEjectAtOnceKeepToTheShare) {
+TEST(Outlier, CoresThatEjectAtOnceKeepToTheShareWithThreads) {
   Cluster cluster(10);
   std::vector<std::thread> cores;
   for (size_t core = 0; core < 4; ++core) {
@@ -154,7 +154,7 @@ TEST(RetryBudget, WhatIsSavedGrowsWithTheRate) {
   EXPECT_EQ(allowed, 600) << "it came down";
 }
 
-TEST(RetryBudget, CoresShareIt) {
+TEST(RetryBudget, CoresShareItWithThreads) {
   RetryBudget budget;
   const model::RetryBudget options{.percent = 50, .floor = 0};
   std::atomic<int> allowed{0};
