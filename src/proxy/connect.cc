@@ -97,7 +97,7 @@ loop::Task<void> awaitConnection(Exchange& exchange, Freshness freshness, upstre
   if (!waited) {
     if (waited.error().reason == full.reason) {
       core.metrics().connections_overflowed.add();
-      exchange.held_back = fmt::format("limit {}, {} wait", full.detail, limit.permits->waiting());
+      exchange.held_back = fmt::format("limit {}, {}", full.detail, describeQueue(*limit.permits, began, core.now()));
     }
     co_return waited;
   }

@@ -62,11 +62,13 @@ TEST(ConnectionLimit, WhoWaitsInVainIsToldOfTheLimit) {
   const std::string refused = too_many.take();
   EXPECT_EQ(statusOf(refused), 503);
   EXPECT_TRUE(has(refused, "connections_full"));
-  EXPECT_TRUE(has(refused, "limit 1, 1 wait"));
+  EXPECT_TRUE(has(refused, "limit 1, 1 others wait, the first for 0 ms"));
   EXPECT_EQ(world.last().detail, 1);
   EXPECT_EQ(waits.take(), "");
   world.advance(Milliseconds(251));
-  EXPECT_TRUE(has(waits.take(), "connections_full"));
+  const std::string late = waits.take();
+  EXPECT_TRUE(has(late, "connections_full"));
+  EXPECT_TRUE(has(late, "limit 1, it waited 250 ms, no other waits")) << late;
   EXPECT_EQ(world.metrics.connections_overflowed.value(), 2u);
   EXPECT_EQ(world.last().attempts, 1) << "it says nothing of the endpoint, and isn't tried again";
 }

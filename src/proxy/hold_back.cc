@@ -12,13 +12,13 @@ namespace {
 using model::Priority;
 using observe::Outcome;
 
-// "adaptive limit 23, 40 wait"
-std::string describeLimit(upstream::ClusterState& cluster, Priority priority) {
-  const upstream::Permits& permits = *cluster.shared().requests;
+// "adaptive limit 23, 40 others wait, the first for 812 ms"
+std::string describeLimit(upstream::ClusterState& cluster, Priority priority, Instant began, Instant now) {
+  upstream::Permits& permits = *cluster.shared().requests;
   std::string text = cluster.shared().isAdaptive(cluster.options()) ? "adaptive limit " : "limit ";
   text += std::to_string(permits.most());
   if (priority == Priority::kLow) text += fmt::format(" of which low priority has {}", permits.mostFor(priority));
-  return text + fmt::format(", {} wait", permits.waiting());
+  return text + ", " + describeQueue(permits, began, now);
 }
 
 using Breaker = upstream::CircuitBreaker;
@@ -71,6 +71,15 @@ Result<void> askAdmission(Exchange& exchange, upstream::ClusterState& cluster) {
 
 }  // namespace
 
+std::string describeQueue(upstream::Permits& permits, Instant began, Instant now) {
+  const auto millisSince = [&](Instant then) { return std::chrono::duration_cast<Milliseconds>(now - then).count(); };
+  std::string text;
+  if (now > began) text = fmt::format("it waited {} ms, ", millisSince(began));
+  const std::optional<upstream::Permits::Claim> first = permits.nextInLine();
+  if (!first) return text + "no other waits";
+  return text + fmt::format("{} others wait, the first for {} ms", permits.waiting(), millisSince(first->since));
+}
+
 Result<void> mayAsk(Exchange& exchange, upstream::ClusterState& cluster) {
   if (cluster.options().breaker) {
     if (const Result<void> asked = askBreaker(exchange, cluster); !asked) return asked;
@@ -110,24 +119,24 @@ loop::Task<void> awaitPermit(Exchange& exchange, upstream::ClusterState& cluster
   if (takePermit(exchange, cluster)) co_return loop::done;
   const std::shared_ptr<upstream::Permits> permits = cluster.shared().requests;
   const Priority priority = exchange.plan.priority;
+  const Instant began = core.now();
   const uint32_t most = permits->mostFor(priority);
   const Failure full{Reason::kRequestsFull, Reached::kNo, static_cast<int32_t>(most)};
   exchange.record.decide(cluster.shared().isAdaptive(cluster.options()) ? Outcome::kAdaptiveLimited : Outcome::kLimited,
                          {}, observe::trailNumber(most), core.now());
   if (!permits->mayWait(priority)) {
     core.metrics().requests_overflowed.add();
-    exchange.held_back = describeLimit(cluster, priority);
+    exchange.held_back = describeLimit(cluster, priority, began, core.now());
     co_return std::unexpected(full);
   }
   const net::Patience patience =
       exchange.patience(cluster.options().limits.pending_timeout,
                         Failure{Reason::kPendingTimeout, Reached::kNo, static_cast<int32_t>(most)});
-  const Instant began = core.now();
   const Result<void> waited =
       co_await loop::asResult(upstream::PermitWait(permits, core.loop(), patience, exchange.permit, priority, full));
   if (!waited) {
     core.metrics().requests_overflowed.add();
-    exchange.held_back = describeLimit(cluster, priority);
+    exchange.held_back = describeLimit(cluster, priority, began, core.now());
     if (waited.error().reason == Reason::kRequestsFull) {
       core.metrics().requests_displaced.add();
       exchange.record.decide(Outcome::kDisplaced, {}, static_cast<uint16_t>(priority), core.now());

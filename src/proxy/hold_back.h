@@ -14,6 +14,9 @@ Result<void> mayAsk(Exchange& exchange, upstream::ClusterState& cluster);
 // What one attempt tells the circuit breaker.
 void tellBreaker(Exchange& exchange, upstream::ClusterState& cluster, bool is_failure);
 
+// Of one that began to wait then: "it waited 1000 ms, 40 others wait, the first for 812 ms".
+std::string describeQueue(upstream::Permits& permits, Instant began, Instant now);
+
 // Of the service's limit, where one can be had at once. Nothing: it can't; an empty one: the service has no limit.
 std::optional<upstream::Permits::Permit> tryPermit(const Exchange& exchange, upstream::ClusterState& cluster);
 // The same into exchange.permit. True: none is needed, or it was had at once.
