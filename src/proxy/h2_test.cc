@@ -354,6 +354,27 @@ TEST(H2, LongHeadsAreMeasuredSooner) {
   }
 }
 
+TEST(H2, NearTheEndStreamsAreRefusedUnread) {
+  int looks = 0;
+  Overload overload(1, std::make_unique<CountingMeter>(looks));
+  World world(basicConfig(), &overload);
+  const auto client = clientOf(world);
+  overload.configure({.disable_http_keepalive = 0,
+                      .refuse_low_priority = 0,
+                      .stop_accepting_requests = 0,
+                      .stop_accepting_connections = 80});
+  overload.tick(Instant{1});
+  const auto stream = client->request("/");
+  EXPECT_TRUE(stream->wasRefused());
+  EXPECT_EQ(world.appConnections(), 0u);
+  EXPECT_EQ(world.metrics.overload_refused.value(), 1u);
+  overload.configure({});
+  overload.tick(Instant{1});
+  const auto later = client->request("/");
+  EXPECT_FALSE(later->wasRefused());
+  EXPECT_EQ(world.appConnections(), 1u);
+}
+
 TEST(H2, WhatAClientMaySendUnreadIsPromisedMemory) {
   Overload overload(1, nullptr);
   World world(basicConfig(), &overload);
@@ -405,13 +426,13 @@ TEST(H2, UnderOverloadAConnectionSaysGoawayAndFinishesWhatItHas) {
   EXPECT_EQ(client.answer(*stream).status, 200);
   EXPECT_EQ(world.metrics.overload_closed.value(), 1u);
 
-  full.percent = 99;
+  full.percent = 94;
   overload.tick(Instant{1});
   H2End late(world, world.client(), http::H2Session::Role::kClient);
   const auto refused = late.request("/a");
   const H2End::Answer answer = late.answer(*refused);
   EXPECT_EQ(answer.status, 503) << "in its own protocol";
-  EXPECT_TRUE(has(answer.body, "overloaded: memory 99 of 100 MiB")) << answer.body;
+  EXPECT_TRUE(has(answer.body, "overloaded: memory 94 of 100 MiB")) << answer.body;
 }
 
 TEST(H2, RequestsShareAConnectionToTheApp) {

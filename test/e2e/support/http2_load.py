@@ -37,7 +37,8 @@ async def one_http2_client(port, path, streams, more, expected, hold, outcome):
                     outcome["unread"] += 1
                     del left[unread]
             elif kind == h2.RST_STREAM and stream in left:
-                outcome[f"reset with {struct.unpack('>I', payload)[0]}"] += 1
+                code, = struct.unpack(">I", payload)
+                outcome["unread" if code == h2.REFUSED_STREAM else f"reset with {code}"] += 1
                 del left[stream]
             elif kind == h2.DATA and stream in left:
                 left[stream] += payload
