@@ -23,7 +23,8 @@ constexpr KeySpec kOutlierKeys[] = {
     {"consecutive_5xx", kUpToAMillion, "5", "answers with a status of 500 or more, in a row; 0: not counted"},
     {"consecutive_gateway_errors", kUpToAMillion, "5",
      "answers 502, 503, 504 or UNAVAILABLE, in a row; 0: not counted"},
-    {"consecutive_local_failures", kUpToAMillion, "5", "attempts without an answer, in a row; 0: not counted"},
+    {"consecutive_local_failures", kUpToAMillion, "5",
+     "attempts without an answer, or with one that breaks off, in a row; 0: not counted"},
     {"eject", kTime, "30s", "left out for so long, the second time twice that, and so on"},
     {"eject_most", kTime, "5m", "and at most for so long"},
     {"ejected_most", kPercent, "50", "of the endpoints, in percent; never the last one"},
@@ -75,8 +76,8 @@ constexpr Form kReplaySize[] = {size(0, 64 * kMiB)};
 constexpr KeySpec kRetryKeys[] = {
     {"attempts", kAttempts, "2", "after the first, at most"},
     {"on", kConditions, "[connect-failure, refused-stream]",
-     "connect-failure, refused-stream, reset, timeout, gateway-error, 5xx, retriable-4xx, a status; of gRPC cancelled, "
-     "deadline-exceeded, internal, resource-exhausted, unavailable"},
+     "connect-failure, refused-stream, reset, timeout, gateway-error, 5xx, retriable-4xx, a status; of gRPC, where "
+     "it comes with the head, cancelled, deadline-exceeded, internal, resource-exhausted, unavailable"},
     {"non_idempotent", kBool, "false",
      "also a request that may have been executed and whose method isn't idempotent; one with Idempotency-Key always "
      "is"},

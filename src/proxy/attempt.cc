@@ -190,7 +190,7 @@ Result<void> checkSwitch(Exchange& exchange) {
 loop::Task<void> attempt(Exchange& exchange, Freshness freshness) {
   Core& core = exchange.core;
   upstream::EndpointState& endpoint = *exchange.endpoint;
-  exchange.response_begun = exchange.switches_protocol = false;
+  exchange.response_begun = exchange.switches_protocol = exchange.waits_for_room = false;
   exchange.response = {};
   exchange.response_parser.reset();
   exchange.response_bytes.clear();

@@ -91,6 +91,7 @@ loop::Task<void> awaitConnection(Exchange& exchange, Freshness freshness, upstre
   if (!exchange.is_copy && limit.permits->mayWait(priority)) {
     upstream::ConnectionQueue* const queue = freshness == Freshness::kFresh ? nullptr : &exchange.endpoint->waiting;
     const net::Patience patience = exchange.patience(cluster.options().limits.pending_timeout, full);
+    exchange.waits_for_room = true;
     waited =
         co_await loop::asResult(upstream::ConnectionWait(queue, limit, core.loop(), patience, granted, priority, full));
   }
@@ -103,6 +104,8 @@ loop::Task<void> awaitConnection(Exchange& exchange, Freshness freshness, upstre
   }
   exchange.record.decide(observe::Outcome::kConnectionFree, {}, observe::trailMillis(core.now() - began), core.now());
   // An attempt has its time from when it can be made.
+  exchange.waits_for_room = false;
+  exchange.sent_at = core.now();
   if (!exchange.try_deadline.isNever()) {
     exchange.try_deadline = Deadline::after(exchange.try_deadline.instant(), core.now() - began);
   }

@@ -56,9 +56,12 @@ loop::Task<void> proxyExchange(Core& core, Exchange& exchange) {
   if (exchange.plan.route().fault) co_await injectFault(exchange);
   co_await tryUpstreams(core, exchange);
   if (exchange.switches_protocol) {
+    exchange.verdict.end({});  // a tunnel's end is nobody's fault
     co_await tunnel(exchange);
   } else {
-    co_await relayResponse(exchange);
+    const Result<void> relayed = co_await loop::asResult(relayResponse(exchange));
+    exchange.verdict.end(relayed);
+    co_await relayed;
   }
   co_return loop::done;
 }
@@ -412,6 +415,7 @@ loop::Task<bool> Exchange::drainRequest() {
 
 void Exchange::end() {
   permit = {};
+  verdict.abandon();
   if (!keeps_connection && !downstream->h2() && core.overload().stage() != OverloadStage::kNone) {
     core.metrics().overload_closed.add();
   }
@@ -458,6 +462,7 @@ void Exchange::endUnanswered(Reason reason) {
 bool Exchange::nextRequest() {
   if (is_fresh_) return false;
   uploads.cancel();
+  verdict.forget();
   lease = {};
   permit = {};
   probe = {};

@@ -20,6 +20,7 @@
 #include "proxy/decide.h"
 #include "proxy/downstream.h"
 #include "proxy/head_writer.h"
+#include "proxy/verdict.h"
 #include "tls/facts.h"
 #include "upstream/cluster_state.h"
 
@@ -147,7 +148,9 @@ class Exchange {
   bool keeps_response = false;     // its head is to hold longer than until the next wait: for a hedge
   bool response_begun = false;     // at least one byte of a response was seen
   bool continue_sent = false;      // a 100 went to the client
-  Instant sent_at{0};
+  bool waits_for_room = false;     // for a connection: nothing was asked of the endpoint yet
+  Instant sent_at{0};              // before that: from when on it could be
+  AwaitedVerdict verdict{*this};
 
   // relay(), reply()
   std::optional<http::MessageBody> response_body;

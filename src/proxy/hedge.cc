@@ -68,10 +68,13 @@ class SecondAttempt final : public RequestCopy {
   upstream::Permits::Permit permit;
 
   using RequestCopy::exchange;
+  bool hasBegun() const { return has_begun_; }
 
  private:
   loop::Task<void> carry(Exchange& exchange) override {
     exchange.endpoint = endpoint_;
+    exchange.sent_at = exchange.core.now();  // it isn't yet
+    has_begun_ = true;
     exchange.keeps_response = true;
     exchange.try_deadline = try_deadline_;
     exchange.record.endpoint = endpoint_->endpoint.text;
@@ -89,6 +92,7 @@ class SecondAttempt final : public RequestCopy {
   const Ref<upstream::EndpointState> endpoint_;
   const Deadline try_deadline_;
   Race& race_;
+  bool has_begun_ = false;
 };
 
 loop::Task<void> runFirst(Exchange& exchange, Freshness freshness, Race& race) {
@@ -109,16 +113,24 @@ Duration headStart(Exchange& exchange) {
   return p95.isKnown() ? std::max(p95.estimate(), kLeast) : Duration::max();
 }
 
-// What the one that isn't heard failed with is said of its endpoint all the same.
+// What the one that isn't heard failed with is said of its endpoint all the same; of one that hasn't failed is known
+// that it takes at least as long as it was waited for.
 void noteLoser(Exchange& exchange, SecondAttempt& second, const Race& race) {
   const bool first_loses = !race[Race::kFirst].isGood() && race[Race::kSecond].isGood();
   const Race::Run& loser = race[first_loses ? Race::kFirst : Race::kSecond];
-  if (!loser.is_ended || loser.outcome || rowOf(loser.outcome.error().reason).side != Side::kUpstream) return;
-  Exchange& lost = first_loses ? exchange : second.exchange();
-  ++lost.endpoint->failures;
+  const bool has_failed = loser.is_ended && !loser.outcome;
+  if (has_failed && rowOf(loser.outcome.error().reason).side != Side::kUpstream) return;
+  if (!first_loses && !second.hasBegun()) return;
+  const Exchange& lost = first_loses ? exchange : second.exchange();
+  if (lost.waits_for_room) return;
   upstream::ClusterState& cluster = *exchange.snapshot->cluster(exchange.plan.cluster);
-  cluster.note(*lost.endpoint, upstream::Verdict::kLocalFailure, exchange.core.now() - lost.record.start,
-               exchange.core.ids());
+  const Duration took = exchange.core.now() - lost.sent_at;
+  lost.endpoint->failures += has_failed;
+  if (has_failed && !isCallersDoing(exchange, loser.outcome)) {
+    cluster.note(*lost.endpoint, upstream::Verdict::kLocalFailure, took, exchange.core.ids());
+  } else {
+    cluster.noteAtLeast(*lost.endpoint, took);
+  }
 }
 
 // Null: there is no other endpoint, the body isn't here, or the budget is used up.

@@ -33,7 +33,9 @@ class Mirror final : public RequestCopy {
     const Duration time = exchange.plan.timeout.count() > 0 ? Duration(exchange.plan.timeout) : kMirrorTime;
     exchange.deadline = Deadline::after(core_.now(), time);  // its own: the request's may be over already
     co_await tryUpstreams(core_, exchange);
-    co_await relayResponse(exchange);
+    const Result<void> relayed = co_await loop::asResult(relayResponse(exchange));
+    exchange.verdict.end(relayed);
+    co_await relayed;
     co_return loop::done;
   }
 };

@@ -104,15 +104,19 @@ Result<Moved> relayWhatIsThere(http::MessageBody& from, http::MessageWriter& to)
 loop::Task<void> relayBody(http::MessageBody& from, http::MessageWriter& to, RelayTerms terms) {
   loop::Loop& loop = from.stream().loop();
   for (;;) {
+    const Instant since = loop.now();
     if (!to.isDrained()) {
       co_await to.drained(terms.writing);
+      if (terms.waited) *terms.waited += loop.now() - since;
       if (to.isEnded()) co_return loop::done;
     }
     switch (co_await relayWhatIsThere(from, to)) {
       case Moved::kAll:
         co_return loop::done;
       case Moved::kOutputFull:
-        if (to.isDrained()) co_await to.roomWait(terms.writing);
+        if (!to.isDrained()) break;
+        co_await to.roomWait(terms.writing);
+        if (terms.waited) *terms.waited += loop.now() - since;
         break;
       case Moved::kInputMissing:
         co_await from.arrival(terms.reading);
@@ -143,9 +147,9 @@ loop::Task<void> relayResponse(Exchange& exchange) {
   co_await beginAnswer(exchange, body);
   exchange.head_sent = true;
   exchange.record.status = response.status;
-  const RelayTerms terms{
-      .reading = exchange.patience(exchange.plan.idle_timeout, Failure{Reason::kResponseTimeout}),
-      .writing = exchange.patience(exchange.timeouts().write_stall, Failure{Reason::kClientStalled})};
+  const RelayTerms terms{.reading = exchange.patience(exchange.plan.idle_timeout, Failure{Reason::kResponseTimeout}),
+                         .writing = exchange.patience(exchange.timeouts().write_stall, Failure{Reason::kClientStalled}),
+                         .waited = &exchange.verdict.waited_for_client};
   const Result<Moved> moved = relayWhatIsThere(*exchange.response_body, *exchange.answer);
   if (!moved) {
     // Malformed in its first bytes: while nothing went out, this is still a clean 502.
@@ -154,6 +158,7 @@ loop::Task<void> relayResponse(Exchange& exchange) {
     co_return std::unexpected(is_clean ? Failure{Reason::kBadResponse} : moved.error());
   }
   if (*moved != Moved::kAll) {
+    exchange.verdict.watch();
     // An application with Nagle's algorithm holds its next piece back until ours is acknowledged: 40 ms, by default.
     if (*moved == Moved::kInputMissing) upstream.acknowledgeNow();
     co_await relayBody(*exchange.response_body, *exchange.answer, terms);

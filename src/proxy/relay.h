@@ -13,6 +13,7 @@ namespace remora::proxy {
 struct RelayTerms {
   net::Patience reading;
   net::Patience writing;
+  Duration* waited = nullptr;  // counts how long `writing` took in all
 };
 
 // Why moving stopped.

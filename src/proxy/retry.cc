@@ -37,40 +37,12 @@ struct Tried {
   uint16_t status;  // of an answer
 
   bool failedWith(Reason reason) const { return !outcome && outcome.error().reason == reason; }
-  bool hasTimedOut() const {
-    return failedWith(Reason::kTryTimeout) || failedWith(Reason::kResponseTimeout) ||
-           failedWith(Reason::kExchangeTimeout);
-  }
   bool neverArrived() const { return !outcome && outcome.error().reached == Reached::kNo; }
 };
 
 std::optional<uint32_t> grpcStatusOf(const Exchange& exchange) {
   if (!exchange.is_grpc) return std::nullopt;
   return http::grpc::parseStatus(exchange.response.headers->valueOf(http::HeaderId::kGrpcStatus));
-}
-
-// What it tells of the endpoint. Nothing where the fault was the client's, or our own.
-std::optional<upstream::Verdict> verdictOf(const Exchange& exchange, const Tried& tried) {
-  using upstream::Verdict;
-  if (!tried.outcome) {
-    if (rowOf(tried.outcome.error().reason).side != Side::kUpstream) return std::nullopt;
-    return Verdict::kLocalFailure;
-  }
-  const std::optional<uint32_t> grpc = grpcStatusOf(exchange);
-  if (tried.status == 429 || grpc == kGrpcResourceExhausted) return Verdict::kOverloaded;
-  if ((tried.status >= 502 && tried.status <= 504) || grpc == kGrpcUnavailable) return Verdict::kGatewayError;
-  return tried.status >= 500 ? Verdict::kServerError : Verdict::kGood;
-}
-
-// Its time is over, and the caller chose how much it has: whoever sends requests with too little must not make a
-// service look ill to others.
-bool isCallersDoing(const Exchange& exchange, const Tried& tried) {
-  return tried.failedWith(Reason::kExchangeTimeout) &&
-         exchange.deadline < Deadline::after(exchange.record.start, exchange.plan.timeout);
-}
-
-bool isFailure(upstream::Verdict verdict) {
-  return verdict != upstream::Verdict::kGood && verdict != upstream::Verdict::kOverloaded;
 }
 
 bool isGrpcRetried(uint32_t on, uint32_t status) {
@@ -153,7 +125,6 @@ class Attempts {
   Freshness beginAttempt();
   void learn(const Tried& tried);
   Next nextAfter(const Tried& tried);
-  void learnAtEnd(const Tried& tried);
 
  private:
   const std::optional<model::Hedge>& hedge() const { return exchange_.plan.route().hedge; }
@@ -207,7 +178,7 @@ Result<void> Attempts::choose() {
   if (subset_ && record_.attempts == 0 && endpoint) noteSubset();
   if (!endpoint && subset_ && !cluster_->endpoints().empty()) return fail(Reason::kNoSubset, Reached::kNo);
   if (!endpoint) return fail(cluster_->hasDnsFailed() ? Reason::kDnsFailed : Reason::kNoEndpoint, Reached::kNo);
-  if (cluster_->panics() && record_.attempts == 0) {
+  if (!stuck && cluster_->panics() && record_.attempts == 0) {
     record_.decide(Outcome::kPanicked, {}, static_cast<uint16_t>(cluster_->available()), core_.now());
   }
   return {};
@@ -231,37 +202,13 @@ Freshness Attempts::beginAttempt() {
 }
 
 void Attempts::learn(const Tried& tried) {
-  upstream::EndpointState& endpoint = *exchange_.endpoint;
   if (!tried.outcome) {
-    ++endpoint.failures;
+    ++exchange_.endpoint->failures;
     record_.decide(Outcome::kAttemptFailed, {}, static_cast<uint16_t>(tried.outcome.error().reason), core_.now());
-  }
-  const std::optional<upstream::Verdict> verdict = verdictOf(exchange_, tried);
-  if (tried.outcome && hedge() && !exchange_.is_copy) {
+  } else if (hedge() && !exchange_.is_copy) {
     exchange_.snapshot->p95(*exchange_.listener, exchange_.plan.choice.route->index).note(core_.now() - tried_at_);
   }
-  if (!verdict) return;
-  if (!isCallersDoing(exchange_, tried)) {
-    // What fails at once says nothing of how long it takes, what times out says much.
-    if (*verdict == upstream::Verdict::kGood || tried.hasTimedOut()) {
-      cluster_->noteTime(exchange_.sent_at, core_.now() - exchange_.sent_at, core_.ids());
-    }
-    tellBreaker(exchange_, *cluster_, isFailure(*verdict));
-  }
-  using Change = upstream::ClusterShared::Change;
-  const Duration took = core_.now() - (tried.outcome ? exchange_.sent_at : record_.start);
-  const Change change = cluster_->note(endpoint, *verdict, took, core_.ids());
-  if (change == Change::kNone) return;
-  record_.decide(change == Change::kEjected ? Outcome::kEjected : Outcome::kReturned, {}, endpoint.index, core_.now());
-}
-
-// What the client gets in the end is what admission control goes by. One that says that it has too much succeeds in
-// nothing.
-void Attempts::learnAtEnd(const Tried& tried) {
-  const auto& options = cluster_->options().admission;
-  if (!options || isCallersDoing(exchange_, tried)) return;
-  const std::optional<upstream::Verdict> verdict = verdictOf(exchange_, tried);
-  if (verdict) cluster_->shared().admission.note(*verdict != upstream::Verdict::kGood, *options, core_.now());
+  exchange_.verdict.noteAttempt(tried.outcome);
 }
 
 Attempts::Next Attempts::nextAfter(const Tried& tried) {
@@ -364,7 +311,7 @@ loop::Task<void> tryUpstreams(Core& core, Exchange& exchange) {
     attempts.learn(tried);
     next = attempts.nextAfter(tried);
     if (next.kind == Next::Kind::kDone) {
-      attempts.learnAtEnd(tried);
+      exchange.verdict.noteLast(tried.outcome);
       exchange.try_deadline = Deadline::never();  // an answer may take its time once it has begun
       if (!exchange.plan.route().mirrors.empty()) mirror(exchange);
       if (tried.outcome) {
@@ -373,6 +320,7 @@ loop::Task<void> tryUpstreams(Core& core, Exchange& exchange) {
       }
       co_return tried.outcome;
     }
+    exchange.verdict.end({});  // it is heard no further
     exchange.uploads.cancel();
     exchange.lease = {};
     exchange.upload = Exchange::Upload::kNone;

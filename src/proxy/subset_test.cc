@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "proxy/test_support.h"
 
@@ -19,7 +20,8 @@ model::Config configWith(model::Subset subset) {
   return config;
 }
 
-void adoptVersions(World& world, const std::vector<std::pair<std::string, std::string>>& hosts) {
+void adoptVersions(World& world, const std::vector<std::pair<std::string, std::string>>& hosts,
+                   const std::set<std::string>& ill = {}) {
   auto set = std::make_shared<upstream::EndpointSet>();
   set->version = 7;
   for (const auto& [host, version] : hosts) {
@@ -28,6 +30,8 @@ void adoptVersions(World& world, const std::vector<std::pair<std::string, std::s
     endpoint.address = *net::Address::of(address);
     endpoint.text = model::toText(address);
     endpoint.labels = {{"version", version}};
+    endpoint.health = std::make_shared<upstream::EndpointHealth>();
+    if (ill.contains(host)) endpoint.health->checked = upstream::Checked::kUnhealthy;
     set->endpoints.push_back(std::move(endpoint));
   }
   world.core().adoptEndpoints("app", std::move(set));
@@ -83,6 +87,18 @@ TEST(Subsets, NoneWithTheLabelsIsSaidSo) {
   world.settle();
   EXPECT_EQ(statusOf(client->take()), 503);
   EXPECT_EQ(world.last().reason, Reason::kNoEndpoint);
+}
+
+TEST(Subsets, ThatAllOfThemAreTriedIsSaidOfThem) {
+  World world(configWith({.labels = {{"version", "v2"}}}));
+  adoptVersions(world, {{"10.0.0.1", "v2"}, {"10.0.0.2", "v1"}, {"10.0.0.3", "v1"}}, {"10.0.0.1"});
+  auto client = world.client();
+  EXPECT_EQ(statusOf(world.exchange(*client, kGet, kOk)), 200);
+  const RecentExchange last = world.last();
+  const auto entries = last.trail.entries();
+  EXPECT_TRUE(std::ranges::any_of(entries, [](const auto& entry) {
+    return entry.outcome == Outcome::kPanicked && entry.argument == 0;
+  })) << "two of three are well, but not of those with the labels";
 }
 
 TEST(Subsets, AFallbackTakesAnyAndIsSaidSo) {

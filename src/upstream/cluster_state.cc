@@ -110,6 +110,8 @@ SubsetState& ClusterState::stateOf(const model::Subset& subset) {
   }
   if (found->seen_version != seen_version_) {
     found->seen_version = seen_version_;
+    found->available = static_cast<size_t>(
+        std::ranges::count_if(found->endpoints, [](const auto& each) { return each->is_available; }));
     found->balancer.rebuild(balancing(), found->endpoints, found->ring);
   }
   return *found;
@@ -132,14 +134,18 @@ Ref<EndpointState> ClusterState::choose(observe::IdSource& random, const Endpoin
   refresh();
   if (options_.health_check) shared_->noteUse();
   const Balancer::Pick how{.now = loop_.now(), .random = random, .but_not = but_not, .hash = hash};
-  if (!subset || subset->labels.empty()) return pick(balancer_, endpoints_, how);
-  SubsetState& chosen = stateOf(*subset);
-  if (chosen.endpoints.empty() && subset->falls_back) return pick(balancer_, endpoints_, how);
-  return pick(chosen.balancer, chosen.endpoints, how);
+  SubsetState* const chosen = subset && !subset->labels.empty() ? &stateOf(*subset) : nullptr;
+  if (!chosen || (chosen->endpoints.empty() && subset->falls_back)) {
+    last_available_ = available_;
+    return pick(balancer_, endpoints_, how);
+  }
+  last_available_ = chosen->available;
+  return pick(chosen->balancer, chosen->endpoints, how);
 }
 
 Ref<EndpointState> ClusterState::pick(Balancer& balancer, std::span<const Ref<EndpointState>> endpoints,
                                       const Balancer::Pick& how) {
+  panics_ = balancer.panics();
   if (ejected_ > 0) {
     if (EndpointState* const probed = dueProbe(endpoints)) return Ref<EndpointState>(probed);
   }
@@ -197,6 +203,10 @@ ClusterShared::Change ClusterState::note(EndpointState& endpoint, Verdict verdic
       shared_->note(*endpoint.endpoint.health, verdict, *options_.outlier, loop_.now(), unitOf(random.next()), health_);
   if (change == ClusterShared::Change::kEjected) metrics_.ejections.add();
   return change;
+}
+
+void ClusterState::noteAtLeast(EndpointState& endpoint, Duration took) {
+  if (options_.balance == model::Balance::kPeakEwma) endpoint.latency.noteAtLeast(took, loop_.now());
 }
 
 void ClusterState::noteTime(Instant sent, Duration took, observe::IdSource& random) {

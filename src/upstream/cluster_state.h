@@ -46,15 +46,18 @@ class ClusterState : public RefCounted<ClusterState>, public ConnectionLimit::Me
   void noteRequest();
   // How an attempt at it ended, and after how long.
   ClusterShared::Change note(EndpointState& endpoint, Verdict verdict, Duration took, observe::IdSource& random);
+  // One that wasn't waited for to its end would have taken no less.
+  void noteAtLeast(EndpointState& endpoint, Duration took);
   // How long one took that was sent at `sent`, for the adaptive limit.
   void noteTime(Instant sent, Duration took, observe::IdSource& random);
   // Before one is held back: the adaptive limit may be due for another value though nothing is answered.
   void heedTime();
   ClusterShared& shared() { return *shared_; }
   const ClusterShared& shared() const { return *shared_; }
-  // So few endpoints are well, as choose() saw it last, that all are tried.
-  bool panics() const { return balancer_.panics(); }
-  size_t available() const { return available_; }
+  // So few endpoints are well, of those that the last choose() had to choose from, that all of them are tried; and how
+  // many are.
+  bool panics() const { return panics_; }
+  size_t available() const { return last_available_; }
 
   const std::string& name() const { return options_.name; }
   const model::PoolOptions& pool() const { return options_.pool; }
@@ -99,6 +102,8 @@ class ClusterState : public RefCounted<ClusterState>, public ConnectionLimit::Me
   uint64_t seen_version_ = 0;                                         // of shared_
   size_t ejected_ = 0;
   size_t available_ = 0;
+  bool panics_ = false;
+  size_t last_available_ = 0;
 };
 
 // Lends one connection, or one stream of a shared HTTP/2 connection, to one attempt. Destroying it closes the

@@ -31,6 +31,15 @@ class Latency {
     at_ = now;
     is_known_ = true;
   }
+  // Of what wasn't waited for to its end: it would have taken no less. Only where that is news.
+  void noteAtLeast(Duration took, Instant now) {
+    const auto sample = static_cast<double>(took.count());
+    if (sample <= (is_known_ ? nanos_ * fade(now, kDecay) : static_cast<double>(kUnknown.count()))) return;
+    if (failing_ > 0) failing_ *= fade(now, kForgiven);
+    nanos_ = sample;
+    at_ = now;
+    is_known_ = true;
+  }
   // In nanoseconds. It fades while nothing is heard, so that a slow one is tried again.
   double estimate(Instant now) const {
     if (!is_known_) return static_cast<double>(kUnknown.count());

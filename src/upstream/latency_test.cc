@@ -39,6 +39,18 @@ TEST(Latency, OneThatFailedIsTriedAgainWithinSeconds) {
   EXPECT_LT(millisOf(latency, kStart + seconds(8)), 1.5);
 }
 
+TEST(Latency, WhatWasNotWaitedForTakesNoLess) {
+  Latency latency;
+  latency.noteAtLeast(Latency::kUnknown / 2, kStart);
+  EXPECT_NEAR(millisOf(latency, kStart), 1, 0.01) << "no news of one that nobody knows";
+  latency.noteAtLeast(milliseconds(100), kStart);
+  EXPECT_NEAR(millisOf(latency, kStart), 100, 1);
+  latency.noteAtLeast(milliseconds(50), kStart + milliseconds(1));
+  EXPECT_NEAR(millisOf(latency, kStart + milliseconds(1)), 100, 1) << "it takes longer than that";
+  latency.noteAtLeast(milliseconds(50), kStart + seconds(20));
+  EXPECT_NEAR(millisOf(latency, kStart + seconds(20)), 50, 1) << "what was known has faded";
+}
+
 TEST(Latency, ItsSuccessesClearIt) {
   Latency latency;
   for (int i = 0; i < 20; ++i) latency.note(milliseconds(1), true, kStart);

@@ -20,6 +20,7 @@ struct SubsetState {
   std::vector<Ref<EndpointState>> endpoints;
   std::shared_ptr<const HashRing> ring;  // where the cluster balances by hash
   Balancer balancer;
+  size_t available = 0;
   uint64_t seen_version = 0;  // of the cluster's ClusterShared, that the balancer was made for
 };
 

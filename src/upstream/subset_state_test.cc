@@ -85,6 +85,24 @@ TEST_F(SubsetTest, AnEjectedOneIsLeftOutOfItsSubset) {
   EXPECT_EQ(turns(v2_, 4), "2323");
 }
 
+TEST_F(SubsetTest, WhetherAllAreTriedGoesByThoseThatAreAskedFor) {
+  use(model::Balance::kRoundRobin);
+  adopt({endpoint(1, {{"version", "v2"}}), endpoint(2, {{"version", "v2"}}), endpoint(3, {}), endpoint(4, {}),
+         endpoint(5, {})});
+  for (size_t i = 0; i < 2; ++i) {
+    state_.shared().setChecked(*state_.endpoints()[i]->endpoint.health, Checked::kUnhealthy);
+  }
+  EXPECT_EQ(turns(v2_, 2), "12");
+  EXPECT_TRUE(state_.panics());
+  EXPECT_EQ(state_.available(), 0u);
+  EXPECT_EQ(turns({}, 3), "345");
+  EXPECT_FALSE(state_.panics());
+  EXPECT_EQ(state_.available(), 3u);
+  turns(v3_or_any_, 1);
+  EXPECT_FALSE(state_.panics());
+  EXPECT_EQ(state_.available(), 3u);
+}
+
 TEST_F(SubsetTest, AHashStaysWithinTheSubset) {
   for (const model::Balance balance : {model::Balance::kRingHash, model::Balance::kMaglev}) {
     use(balance);

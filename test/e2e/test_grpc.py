@@ -2,6 +2,7 @@
 what remora answers by itself."""
 
 import concurrent.futures
+import contextlib
 import threading
 
 import grpc
@@ -55,9 +56,8 @@ class Echo(grpc.GenericRpcHandler):
         return b""
 
 
-@pytest.fixture
-def echo():
-    service = Echo()
+@contextlib.contextmanager
+def serving(service):
     server = grpc.server(concurrent.futures.ThreadPoolExecutor(8), options=[("grpc.max_receive_message_length", -1)])
     server.add_generic_rpc_handlers((service,))
     service.port = server.add_insecure_port("127.0.0.1:0")
@@ -65,6 +65,12 @@ def echo():
     yield service
     service.cancelled.set()
     server.stop(None).wait()
+
+
+@pytest.fixture
+def echo():
+    with serving(Echo()) as service:
+        yield service
 
 
 @pytest.fixture(params=[1, 2], ids=["through-one", "through-two"])
@@ -161,3 +167,34 @@ def test_a_failure_of_remoras_own_is_a_status(start_remora):
     assert error.value.code() == grpc.StatusCode.UNAVAILABLE
     assert "connect_refused" in error.value.details()
     assert remora.access_log()[0]["grpc_status"] == "UNAVAILABLE"
+
+
+class Breaking(Echo):
+    """Fails in the middle of each stream: its head and a message are fine, its status stands in the trailers."""
+
+    def download(self, request, context):
+        yield b"one message"
+        context.abort(grpc.StatusCode.UNAVAILABLE, "not any more")
+
+
+def test_an_endpoint_that_fails_in_the_trailers_is_left_out(start_remora, echo):
+    with serving(Breaking()) as breaking:
+        listener = inbound("")
+        endpoints = [f"127.0.0.1:{service.port}" for service in (breaking, echo)]
+        listener["app"] = {
+            "endpoints": endpoints,
+            "protocol": "http2",
+            "balance": "round_robin",
+            "outlier": {"eject": "1m"},
+        }
+        remora = start_remora({"inbound": [listener]})
+        failed = 0
+        with grpc.insecure_channel(f"127.0.0.1:{remora.port}") as channel:
+            for _ in range(30):
+                try:
+                    assert sum(map(len, channel.unary_stream("/test.Echo/Download")(b"1", timeout=20))) == 65536
+                except grpc.RpcError as error:
+                    assert error.code() == grpc.StatusCode.UNAVAILABLE
+                    failed += 1
+        assert failed == 5, "so many in a row, by default"
+        assert remora.metric("remora_upstream_ejections_total") == 1

@@ -4,6 +4,7 @@ import pytest
 from support import strict
 from support.raw_client import RawClient
 from support.raw_server import answer, answer_all
+from support.running import Ports
 
 
 def test_client_and_server_understand_each_other(start_server):
@@ -56,3 +57,12 @@ def test_the_strict_reader_counts_what_was_intended():
     assert [request.target for request in reading.complete] == ["/1", "/2"] and not reading.malformed
     reading = strict.read_all_requests(b"POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12")
     assert reading.complete == [] and reading.partial.target == "/1"
+
+
+def test_a_port_is_given_once_and_to_one_process_only():
+    mine, others = Ports(), Ports()  # who holds the name of a block is a socket, not a process
+    given = [ports.next() for _ in range(250) for ports in (mine, others)]
+    assert len(set(given)) == 500 and 10_000 <= min(given) and max(given) < 32_000
+    for ports in (mine, others):
+        for name in ports.held:
+            name.close()

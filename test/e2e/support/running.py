@@ -16,20 +16,55 @@ EXIT_LIMIT = 30
 SANITIZER_REPORT = re.compile(r"ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:|Sanitizer:")
 
 
-def free_port():
-    """A port below those that the kernel gives to outgoing connections: one of these may be taken again before remora
-    listens there."""
-    while True:
-        port = random.randrange(10_000, 32_000)
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+class Ports:
+    """Ports of 127.0.0.1 that nobody uses, each given once in the life of this process. Those of one process are a block
+    that no other process on this machine takes at the same time: it holds the block's name, an abstract Unix socket,
+    which is free again when the process has ended, however that happens."""
+
+    # Below those that the kernel gives to outgoing connections: one of these may be taken before remora listens there.
+    BLOCKS = range(10_000, 32_000, 100)
+
+    def __init__(self):
+        self.held = []
+        self.left = iter(())
+        self.blocks = iter(random.sample(self.BLOCKS, len(self.BLOCKS)))
+
+    def next(self):
+        while True:
+            for port in self.left:
+                if self.is_free(port):
+                    return port
+            self.left = self.take_block()
+
+    def take_block(self):
+        for first in self.blocks:
+            name = socket.socket(socket.AF_UNIX)
+            try:
+                name.bind(f"\0remora-test-ports-{first}")
+            except OSError:
+                name.close()
                 continue
+            self.held.append(name)
+            return iter(range(first, first + self.BLOCKS.step))
+        raise AssertionError("each port from 10000 to 31999 was given once: no test needs so many")
+
+    @staticmethod
+    def is_free(port):
+        if connects(port):
+            return False
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
-                return port
+                return True
             except OSError:
-                continue
+                return False
+
+
+PORTS = Ports()
+
+
+def free_port():
+    return PORTS.next()
 
 
 def wait_until(condition, limit=READY_LIMIT, what="the condition"):
