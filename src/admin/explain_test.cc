@@ -90,6 +90,19 @@ TEST(PolicyWords, SayWhatHoldsBackAndWhatIsSentAgain) {
                   HasSubstr("retry_budget: 20 % of its requests and 10 a second")));
 }
 
+TEST(PolicyWords, SayWhoHasWhichPriority) {
+  model::Route route;
+  route.priority.identities = {
+      {.names = {.sans = {"spiffe://a/batch/*", "b.example"}, .trust_domains = {}}, .is = model::Priority::kLow},
+      {.names = {.sans = {"c.example"}, .trust_domains = {"a", "b"}}, .is = model::Priority::kNormal},
+      {.names = {.sans = {}, .trust_domains = {"a"}}, .is = model::Priority::kHigh}};
+  route.priority.header = "x-priority";
+  EXPECT_THAT(policiesOf(route),
+              ElementsAre("priority: normal; low for spiffe://a/batch/* or b.example; normal for c.example of trust "
+                          "domain a or b; high for trust domain a (as the client's verified certificate says; the "
+                          "first that fits), or less if header x-priority says so"));
+}
+
 TEST(PolicyWords, SayWhatAGrpcServiceCountsBy) {
   model::Route route;
   model::SharedLimit& limit = route.shared_limit.emplace();
@@ -98,11 +111,16 @@ TEST(PolicyWords, SayWhatAGrpcServiceCountsBy) {
   model::HashKey user;
   user.kind = model::HashKey::Kind::kHeader;
   user.name = "x-user";
-  limit.descriptor = {{"generic_key", "orders", {}}, {"user", "", user}};
+  limit.descriptors = {{{"generic_key", "orders", {}}, {"user", "", user}}};
   EXPECT_THAT(policiesOf(route),
               ElementsAre("rate_limit: rate_limit_service shared knows how many, by generic_key = 'orders', user = "
                           "header x-user; a request that lacks one of them isn't limited; more are only told of "
                           "(shadow)"));
+  limit.descriptors.push_back({{"generic_key", "all", {}}});
+  EXPECT_THAT(policiesOf(route),
+              ElementsAre("rate_limit: rate_limit_service shared knows how many, by generic_key = 'orders', user = "
+                          "header x-user, and by generic_key = 'all'; a request that lacks one of them isn't counted "
+                          "by it; more are only told of (shadow)"));
 }
 
 TEST_F(ExplainTest, SaysWhereEachTimeoutComesFrom) {

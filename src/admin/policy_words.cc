@@ -40,14 +40,19 @@ std::string rateText(const model::RateLimit& limit, std::string_view who) {
 
 std::string sharedText(const model::SharedLimit& limit) {
   const std::string who = "rate_limit_service " + limit.service;
-  if (limit.descriptor.empty()) return rateText(limit.rate, who);
-  std::string entries;
-  for (const model::DescriptorEntry& entry : limit.descriptor) {
-    entries += entries.empty() ? "" : ", ";
-    entries += entry.key + " = " + (entry.from ? nameOf(*entry.from) : "'" + entry.value + "'");
+  if (limit.descriptors.empty()) return rateText(limit.rate, who);
+  std::string all;
+  for (const model::Descriptor& descriptor : limit.descriptors) {
+    std::string entries;
+    for (const model::DescriptorEntry& entry : descriptor) {
+      entries += entries.empty() ? "" : ", ";
+      entries += entry.key + " = " + (entry.from ? nameOf(*entry.from) : "'" + entry.value + "'");
+    }
+    all += (all.empty() ? "by " : ", and by ") + entries;
   }
-  return fmt::format("rate_limit: {} knows how many, by {}; a request that lacks one of them isn't limited; {}", who,
-                     entries, limit.rate.shadow ? "more are only told of (shadow)" : "more get 429");
+  return fmt::format("rate_limit: {} knows how many, {}; a request that lacks one of them isn't {}; {}", who, all,
+                     limit.descriptors.size() == 1 ? "limited" : "counted by it",
+                     limit.rate.shadow ? "more are only told of (shadow)" : "more get 429");
 }
 
 std::string retryText(const model::Retry& retry) {
@@ -63,6 +68,27 @@ std::string retryText(const model::Retry& retry) {
   return text + (retry.non_idempotent
                      ? ", whatever the method"
                      : "; what may have been executed only with an idempotent method or Idempotency-Key");
+}
+
+std::string namesText(const model::PeerNames& names) {
+  std::string text;
+  for (const std::string& san : names.sans) text += (text.empty() ? "" : " or ") + san;
+  if (names.trust_domains.empty()) return text;
+  text += text.empty() ? "trust domain " : " of trust domain ";
+  for (size_t i = 0; i < names.trust_domains.size(); ++i) text += (i ? " or " : "") + names.trust_domains[i];
+  return text;
+}
+
+std::string priorityText(const model::RoutePriority& priority) {
+  constexpr std::string_view kNames[] = {"high", "normal", "low"};
+  std::string text = fmt::format("priority: {}", kNames[static_cast<size_t>(priority.is)]);
+  for (const model::IdentityPriority& each : priority.identities) {
+    text += fmt::format("; {} for {}", kNames[static_cast<size_t>(each.is)], namesText(each.names));
+  }
+  if (!priority.identities.empty()) text += " (as the client's verified certificate says; the first that fits)";
+  if (priority.header.empty()) return text;
+  return text + (priority.may_raise ? ", or what header " + priority.header + " says"
+                                    : ", or less if header " + priority.header + " says so");
 }
 
 std::string percentText(uint32_t percent) {
@@ -87,14 +113,7 @@ std::vector<std::string> policiesOf(const model::Route& route) {
     all.push_back(
         fmt::format("mirror: a copy of {} goes to service {}", percentText(mirror.percent), mirror.to.cluster));
   }
-  if (route.priority != model::RoutePriority()) {
-    constexpr std::string_view kNames[] = {"high", "normal", "low"};
-    all.push_back(fmt::format("priority: {}{}", kNames[static_cast<size_t>(route.priority.is)],
-                              route.priority.header.empty() ? ""
-                              : route.priority.may_raise
-                                  ? ", or what header " + route.priority.header + " says"
-                                  : ", or less if header " + route.priority.header + " says so"));
-  }
+  if (route.priority != model::RoutePriority()) all.push_back(priorityText(route.priority));
   if (route.hedge) {
     all.push_back(fmt::format("hedge: a second attempt when the first has no answer after {}, for {} at most",
                               route.hedge->after.count() > 0 ? limitText(route.hedge->after) : "the route's own p95",

@@ -30,13 +30,13 @@ std::string endpointWords(const TrailEntry& entry, const TrailNames& names, bool
                                             : fmt::format("endpoint {} of the set", entry.argument);
 }
 
-std::string overloadWords(uint16_t argument) {
+std::string overloadWords(uint16_t argument, std::string_view consequence) {
   static constexpr std::array<std::string_view, 3> kWords = {
       "of the memory that remora may use is in use or promised to requests that run",
       "of the descriptors that remora may open are open", "of overload.loop_delay is how late the event loop is"};
   const size_t resource = argument >> 8;
-  return fmt::format("{} % {}: remora itself is too full, so the request is refused before anything else is done",
-                     argument & 0xff, resource < kWords.size() ? kWords[resource] : "of something");
+  return fmt::format("{} % {}: remora itself is too full, so {}", argument & 0xff,
+                     resource < kWords.size() ? kWords[resource] : "of something", consequence);
 }
 
 std::string limitWords(const observe::LimitAnswer& answer) {
@@ -98,7 +98,13 @@ std::string heldBackWords(const TrailEntry& entry) {
       return entry.argument ? "more than the rate_limit allows; only told of, since it is a shadow"
                             : "more than the rate_limit allows";
     case Outcome::kOverloaded:
-      return overloadWords(entry.argument);
+      return overloadWords(entry.argument, "the request is refused before anything else is done");
+    case Outcome::kLowRefused:
+      return overloadWords(entry.argument, "requests of low priority, as this one is, are refused before others");
+    case Outcome::kUnmirrored:
+      return overloadWords(entry.argument, "no copy of the request goes to the route's mirror");
+    case Outcome::kUnhedged:
+      return overloadWords(entry.argument, "there is no second attempt beside the first");
     case Outcome::kRateLimitAsked:
       return limitWords(observe::LimitAnswer::of(entry.argument));
     default:

@@ -15,7 +15,9 @@ using proxy::OverloadStage;
 std::string_view consequenceOf(OverloadStage stage) {
   switch (stage) {
     case OverloadStage::kNoKeepAlive:
-      return "connections are closed after their answer";
+      return "connections are closed after their answer, and requests are neither mirrored nor hedged";
+    case OverloadStage::kRefuseLow:
+      return "new requests of low priority are refused with 503";
     case OverloadStage::kRefuse:
       return "new requests are refused with 503";
     case OverloadStage::kStopAccepting:

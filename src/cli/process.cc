@@ -382,6 +382,13 @@ observe::ProcessFacts Process::facts() const {
     facts.health_checks.push_back(
         {health.service, health.passed, health.failed, health.healthy, health.endpoints.size()});
   }
+  for (const auto& [service, resolver] : resolvers_) {
+    if (!resolver->current() || !resolver->current()->shared) continue;
+    const upstream::Permits& requests = *resolver->current()->shared->requests;
+    if (requests.most()) {
+      facts.service_limits.push_back({service, requests.most(), requests.active(), requests.waiting()});
+    }
+  }
   for (const control::EndpointFileFacts& file : endpoint_files_.facts()) {
     facts.endpoint_files.push_back({file.file, file.last_error.empty(), file.failures});
   }

@@ -43,8 +43,24 @@ constexpr KeySpec kAdmissionControlKeys[] = {
 
 constexpr std::string_view kPriorityWords[] = {"high", "normal", "low"};
 constexpr Form kPriority[] = {word(kPriorityWords)};
+constexpr Form kSan[] = {text("a name such as spiffe://example.org/batch/*, api.example.com or 10.0.0.1")};
+constexpr Form kSans[] = {kSan[0], listOf(kSan)};
+constexpr Form kTrustDomain[] = {text("a trust domain such as example.org")};
+constexpr Form kTrustDomains[] = {kTrustDomain[0], listOf(kTrustDomain)};
+constexpr KeySpec kPriorityIdentityKeys[] = {
+    {"sans", kSans, "",
+     "one must be among the alternative names of the client's certificate: a URI (with a star for the rest of its "
+     "path), IP address or DNS name"},
+    {"trust_domains", kTrustDomains, "", "its SPIFFE ID must be of one of these"},
+    {"is", kPriority, "", "high, normal or low"},
+};
+constexpr std::string_view kPriorityIdentityRequired[] = {"is"};
+constexpr Form kIdentityItem[] = {object(kPriorityIdentitySpec)};
+constexpr Form kIdentities[] = {kIdentityItem[0], listOf(kIdentityItem)};
 constexpr KeySpec kRoutePriorityKeys[] = {
     {"is", kPriority, "normal", "high, normal or low"},
+    {"identities", kIdentities, "",
+     "clients that have another one, by their verified certificates; the first that fits holds, at most 32"},
     {"header", kNames, "", "a header with one of these words, which lowers it"},
     {"raise", kBool, "false", "the header may also raise it: whoever may write it goes before others"},
 };
@@ -60,6 +76,10 @@ const ObjectSpec kCircuitBreakerSpec{"circuit_breaker",
 const ObjectSpec kAdmissionControlSpec{
     "admission_control", "Which share of the requests to a service that fails is refused. `true`: all defaults.",
     kAdmissionControlKeys};
+const ObjectSpec kPriorityIdentitySpec{"priority_identity",
+                                       "Clients by what their certificates say, and their priority. Needs `sans`, "
+                                       "`trust_domains`, or both, which must then both hold.",
+                                       kPriorityIdentityKeys, kPriorityIdentityRequired};
 const ObjectSpec kRoutePrioritySpec{"route_priority", "Who goes first. A word is enough.", kRoutePriorityKeys};
 
 }  // namespace remora::control

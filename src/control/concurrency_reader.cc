@@ -2,6 +2,8 @@
 
 #include "base/ascii.h"
 #include "control/effective_transport.h"
+#include "control/match_reader.h"
+#include "control/tls_reader.h"
 #include "control/units.h"
 
 namespace remora::control {
@@ -36,6 +38,28 @@ void readAdmission(ConfigReader&, Fields& fields, model::AdmissionControl& admis
   fields.read("reject_most", admission.reject_most_percent);
 }
 
+void readIdentity(ConfigReader& reader, const Place& place, std::vector<model::IdentityPriority>& out) {
+  Fields fields(reader, place, kPriorityIdentitySpec);
+  if (!fields.isOpen()) return;
+  model::IdentityPriority& identity = out.emplace_back();
+  if (!fields.has("sans") && !fields.has("trust_domains")) {
+    reader.error(place, "this is for nobody", "'sans' or 'trust_domains'");
+  }
+  readIdentityPatterns(reader, fields, model::kIdentityNamesMost, identity.names);
+  fields.readWord("is", identity.is);
+}
+
+void readIdentities(ConfigReader& reader, Fields& fields, std::vector<model::IdentityPriority>& out) {
+  const std::optional<Place> at = fields.find("identities");
+  if (!at) return;
+  const std::vector<Place> items = reader.items(*at, fields.forms("identities"));
+  if (items.size() > model::kIdentityPrioritiesMost) {
+    return reader.error(*at, std::to_string(items.size()) + " of them",
+                        "at most " + std::to_string(model::kIdentityPrioritiesMost));
+  }
+  for (const Place& item : items) readIdentity(reader, item, out);
+}
+
 std::string wordOf(model::Priority priority) {
   return control::wordOf(kRoutePrioritySpec, "is", static_cast<size_t>(priority));
 }
@@ -56,7 +80,11 @@ void readPriority(ConfigReader& reader, const Place& place, std::span<const Form
   Fields fields(reader, place, kRoutePrioritySpec);
   if (!fields.isOpen()) return;
   fields.readWord("is", out.is);
+  readIdentities(reader, fields, out.identities);
   fields.read("header", out.header);
+  if (const auto at = fields.find("header"); at && !isToken(out.header)) {
+    reader.error(*at, quoted(out.header) + " can't be the name of a header", "a name such as x-priority");
+  }
   out.header = ascii::toLower(out.header);
   fields.read("raise", out.may_raise);
   if (out.header.empty() && fields.has("raise")) {
@@ -107,14 +135,24 @@ void writeConcurrency(YamlWriter& out, const model::Cluster& cluster) {
 }
 
 void writePriority(YamlWriter& out, const model::RoutePriority& priority) {
-  if (priority.header.empty()) {
+  if (priority.header.empty() && priority.identities.empty()) {
     out.entry("priority", wordOf(priority.is));
     return;
   }
   out.open("priority");
   out.entry("is", wordOf(priority.is));
-  out.entry("header", yamlQuoted(priority.header));
-  out.flag("raise", priority.may_raise);
+  if (!priority.identities.empty()) out.open("identities");
+  for (const model::IdentityPriority& identity : priority.identities) {
+    out.beginItem();
+    writeNames(out, identity.names);
+    out.entry("is", wordOf(identity.is));
+    out.endItem();
+  }
+  if (!priority.identities.empty()) out.close();
+  if (!priority.header.empty()) {
+    out.entry("header", yamlQuoted(priority.header));
+    out.flag("raise", priority.may_raise);
+  }
   out.close();
 }
 

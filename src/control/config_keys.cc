@@ -420,6 +420,7 @@ std::span<const ObjectSpec* const> allObjects() {
       &kRateLimitSpec,
       &kDescriptorEntrySpec,
       &kRoutePrioritySpec,
+      &kPriorityIdentitySpec,
       &kAdaptiveConcurrencySpec,
       &kCircuitBreakerSpec,
       &kAdmissionControlSpec,

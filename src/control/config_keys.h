@@ -102,6 +102,7 @@ extern const ObjectSpec kAdaptiveConcurrencySpec;
 extern const ObjectSpec kCircuitBreakerSpec;
 extern const ObjectSpec kAdmissionControlSpec;
 extern const ObjectSpec kRoutePrioritySpec;
+extern const ObjectSpec kPriorityIdentitySpec;
 extern const ObjectSpec kLimitServiceSpec;
 extern const ObjectSpec kTlsClientSpec;
 extern const ObjectSpec kLimitsSpec;

@@ -84,11 +84,21 @@ void writeRate(YamlWriter& out, const model::RateLimit& limit) {
   out.flag("shadow", limit.shadow);
 }
 
-void writeDescriptor(YamlWriter& out, const std::vector<model::DescriptorEntry>& descriptor) {
+std::string textOf(const model::DescriptorEntry& entry) {
+  return "{ key: " + yamlQuoted(entry.key) + ", " +
+         (entry.from ? textOf(*entry.from) : "value: " + yamlQuoted(entry.value)) + " }";
+}
+
+// One of them in the short form: its entries.
+void writeDescriptors(YamlWriter& out, const std::vector<model::Descriptor>& descriptors) {
   out.open("descriptors");
-  for (const model::DescriptorEntry& entry : descriptor) {
-    const std::string value = entry.from ? textOf(*entry.from) : "value: " + yamlQuoted(entry.value);
-    out.item("{ key: " + yamlQuoted(entry.key) + ", " + value + " }");
+  for (const model::Descriptor& descriptor : descriptors) {
+    std::string all;
+    for (const model::DescriptorEntry& entry : descriptor) {
+      if (descriptors.size() == 1) out.item(textOf(entry));
+      all += (all.empty() ? "[" : ", ") + textOf(entry);
+    }
+    if (descriptors.size() > 1) out.item(all + "]");
   }
   out.close();
 }
@@ -113,11 +123,11 @@ void writeRateLimit(YamlWriter& out, const model::RateLimit& limit) {
 void writeSharedLimit(YamlWriter& out, const model::SharedLimit& limit) {
   out.open("rate_limit");
   out.text("service", limit.service);
-  if (limit.descriptor.empty()) {
+  if (limit.descriptors.empty()) {
     out.text("name", limit.name);
     writeRate(out, limit.rate);
   } else {
-    writeDescriptor(out, limit.descriptor);
+    writeDescriptors(out, limit.descriptors);
     out.flag("shadow", limit.rate.shadow);
   }
   out.close();

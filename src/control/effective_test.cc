@@ -133,6 +133,12 @@ outbound:
   - listen: 1
     routes:
       - { match: { path: /a }, to: x, priority: low }
+      - match: { path: /c }
+        to: y
+        priority:
+          identities:
+            - { sans: ["spiffe://a/b/*", c.example], is: low }
+            - { trust_domains: a, is: high }
       - { match: { path: /b }, to: y, priority: { is: high, header: X-Priority, raise: true } }
 services:
   x: { endpoints: "x:1", adaptive_concurrency: true, circuit_breaker: true, admission_control: true }
@@ -174,6 +180,7 @@ outbound:
   - listen: 4
     tcp:
       - { match: { server_names: [a, "*.b"], destinations: [10.0.0.0/8, "::1"], sources: 10.0.0.1 }, to: x, idle: 0 }
+      - { match: { server_names: c }, to: { service: x, labels: { role: primary }, fallback: any } }
       - { match: { sources: 10.0.0.1 }, to: x, name: second }
   - { listen: 5, tcp: x }
 services:

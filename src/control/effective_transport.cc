@@ -1,5 +1,6 @@
 #include "control/effective_transport.h"
 
+#include "control/effective_endpoints.h"
 #include "control/units.h"
 
 namespace remora::control {
@@ -10,17 +11,17 @@ void writeText(YamlWriter& out, std::string_view key, const std::string& text) {
   if (!text.empty()) out.entry(key, yamlQuoted(text));
 }
 
-void writeNames(YamlWriter& out, const model::PeerNames& names) {
-  if (!names.sans.empty()) out.entry("sans", flowList(names.sans));
-  if (!names.trust_domains.empty()) out.entry("trust_domains", flowList(names.trust_domains));
-}
-
 void writeVersions(YamlWriter& out, model::TlsVersion least, model::TlsVersion most) {
   out.entry("min_version", yamlQuoted(wordOf(kTlsServerSpec, "min_version", static_cast<size_t>(least))));
   out.entry("max_version", yamlQuoted(wordOf(kTlsServerSpec, "max_version", static_cast<size_t>(most))));
 }
 
 }  // namespace
+
+void writeNames(YamlWriter& out, const model::PeerNames& names) {
+  if (!names.sans.empty()) out.entry("sans", flowList(names.sans));
+  if (!names.trust_domains.empty()) out.entry("trust_domains", flowList(names.trust_domains));
+}
 
 void writeTlsServer(YamlWriter& out, const model::TlsServer& tls) {
   const auto word = [&](std::string_view key, auto value) {
@@ -91,7 +92,7 @@ void writeTcpChain(YamlWriter& out, const model::Chain& chain) {
     if (!match.source_cidrs.empty()) out.entry("sources", flowList(match.source_cidrs));
     out.close();
   }
-  out.text("to", chain.tcp->cluster);
+  out.entry("to", destinationYaml({.cluster = chain.tcp->cluster, .origin = {}, .subset = chain.tcp->subset}));
   out.entry("idle", durationText(chain.tcp->idle));
   out.endItem();
 }

@@ -14,6 +14,7 @@ namespace remora::control {
 
 void writeTlsServer(YamlWriter& out, const model::TlsServer& tls);
 void writeTlsClient(YamlWriter& out, const std::optional<model::TlsClient>& tls);  // "tls: false" without it
+void writeNames(YamlWriter& out, const model::PeerNames& names);
 void writeHttp2(YamlWriter& out, const model::Http2Options& http2);
 void writeTcpChain(YamlWriter& out, const model::Chain& chain);  // an item of the open list
 

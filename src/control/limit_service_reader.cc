@@ -84,10 +84,11 @@ model::RateLimitService readLimitService(ConfigReader& reader, const std::string
 }
 
 void readDescriptor(ConfigReader& reader, const Place& place, std::span<const Form> forms,
-                    std::vector<model::DescriptorEntry>& descriptor) {
+                    model::Descriptor& descriptor) {
   const std::vector<Place> items = reader.items(place, forms);
   if (items.empty() || items.size() > model::kDescriptorEntriesMost) {
     descriptor.emplace_back();  // it was meant to be one
+    if (items.empty()) return;  // which is said already
     return reader.error(place, std::to_string(items.size()) + " entries",
                         "1 to " + std::to_string(model::kDescriptorEntriesMost));
   }
@@ -104,9 +105,31 @@ void readDescriptor(ConfigReader& reader, const Place& place, std::span<const Fo
   }
 }
 
+// The entries of one, or a list of entries for each of several.
+void readDescriptors(ConfigReader& reader, const Place& place, std::span<const Form> forms,
+                     std::vector<model::Descriptor>& descriptors) {
+  if (!place.isList() || place.node->items.empty() || !place.item(0).isList()) {
+    return readDescriptor(reader, place, forms, descriptors.emplace_back());
+  }
+  const std::vector<Place> items = reader.items(place, forms);
+  if (items.size() > model::kDescriptorsMost) {
+    descriptors.emplace_back();
+    return reader.error(place, std::to_string(items.size()) + " descriptors",
+                        "at most " + std::to_string(model::kDescriptorsMost));
+  }
+  for (const Place& item : items) {
+    model::Descriptor& descriptor = descriptors.emplace_back();
+    if (!item.isList()) {
+      reader.error(item, "an entry by itself beside lists of entries", "a list of entries for each descriptor");
+      continue;
+    }
+    readDescriptor(reader, item, forms[0].items.subspan(1), descriptor);
+  }
+}
+
 // How many and how often is what the service knows.
 void readGrpcLimit(ConfigReader& reader, Fields& fields, model::SharedLimit& shared) {
-  readDescriptor(reader, *fields.find("descriptors"), fields.forms("descriptors"), shared.descriptor);
+  readDescriptors(reader, *fields.find("descriptors"), fields.forms("descriptors"), shared.descriptors);
   for (const std::string_view key : {"burst", "key", "keys", "name"}) {
     refuse(reader, fields, key, "the gRPC service knows it", "no " + quoted(key));
   }
@@ -121,7 +144,7 @@ bool mayBeHttp2(const model::Config& config, const model::RateLimitService& serv
 // That the service counts by what the route gives.
 void refuseOtherKind(ConfigReader& reader, const model::SharedLimit& limit, const model::RateLimitService& service) {
   const bool is_grpc = service.kind == model::RateLimitService::Kind::kGrpc;
-  if (is_grpc == !limit.descriptor.empty()) return;
+  if (is_grpc == !limit.descriptors.empty()) return;
   reader.errorAt(limit.origin,
                  "the rate_limit_service " + quoted(service.name) +
                      (is_grpc ? " is gRPC, which counts by 'descriptors'" : " is a Redis, which counts by 'requests'"),

@@ -93,17 +93,53 @@ TEST(LimitServices, GrpcOnesCountByDescriptors) {
   EXPECT_EQ(service.timeout, milliseconds(5));
   const model::SharedLimit& limit = *loaded.config.route_tables.at(0).hosts.at(0).routes.at(0).shared_limit;
   EXPECT_TRUE(limit.rate.shadow);
-  ASSERT_EQ(limit.descriptor.size(), 6u);
-  EXPECT_EQ(limit.descriptor[0].key, "generic_key");
-  EXPECT_EQ(limit.descriptor[0].value, "7");
-  EXPECT_FALSE(limit.descriptor[0].from);
-  EXPECT_EQ(limit.descriptor[1].from->name, "x-user");
-  EXPECT_EQ(limit.descriptor[2].from->kind, model::HashKey::Kind::kSource);
-  EXPECT_EQ(limit.descriptor[3].from->kind, model::HashKey::Kind::kPath);
+  ASSERT_EQ(limit.descriptors.size(), 1u);
+  const model::Descriptor& descriptor = limit.descriptors[0];
+  ASSERT_EQ(descriptor.size(), 6u);
+  EXPECT_EQ(descriptor[0].key, "generic_key");
+  EXPECT_EQ(descriptor[0].value, "7");
+  EXPECT_FALSE(descriptor[0].from);
+  EXPECT_EQ(descriptor[1].from->name, "x-user");
+  EXPECT_EQ(descriptor[2].from->kind, model::HashKey::Kind::kSource);
+  EXPECT_EQ(descriptor[3].from->kind, model::HashKey::Kind::kPath);
   const std::string written = effectiveYaml(loaded.config);
   EXPECT_EQ(effectiveYaml(loadYaml(written, "effective").config), written);
   EXPECT_THAT(written, HasSubstr("{ key: \"user\", header: \"x-user\" }"));
   EXPECT_THAT(written, HasSubstr("domain: shop"));
+}
+
+TEST(LimitServices, GrpcOnesCountBySeveralDescriptors) {
+  const LoadedConfig loaded = loadYaml(file(kGrpc,
+                                            "{ service: shared, descriptors: [[{ key: generic_key, value: all }], "
+                                            "[{ key: user, header: X-User }, { key: path, path: true }]] }"),
+                                       "f");
+  ASSERT_TRUE(loaded.errors.empty()) << describe(loaded.errors[0]);
+  const model::SharedLimit& limit = *loaded.config.route_tables.at(0).hosts.at(0).routes.at(0).shared_limit;
+  ASSERT_EQ(limit.descriptors.size(), 2u);
+  EXPECT_EQ(limit.descriptors[0].at(0).value, "all");
+  ASSERT_EQ(limit.descriptors[1].size(), 2u);
+  EXPECT_EQ(limit.descriptors[1][0].from->name, "x-user");
+  const std::string written = effectiveYaml(loaded.config);
+  EXPECT_THAT(written, HasSubstr("- [{ key: \"user\", header: \"x-user\" }, { key: \"path\", path: true }]"));
+  EXPECT_EQ(effectiveYaml(loadYaml(written, "effective").config), written);
+}
+
+TEST(LimitServices, WhatIsWrongOfSeveralDescriptorsIsSaid) {
+  const auto problem = [](const std::string& descriptors) {
+    return onlyError(file(kGrpc, "{ service: shared, descriptors: [" + descriptors + "] }"));
+  };
+  const std::string entry = "{ key: a, value: b }";
+  EXPECT_THAT(problem("[" + entry + "], " + entry), HasSubstr("an entry by itself beside lists of entries"));
+  EXPECT_NE(problem(entry + ", [" + entry + "]"), "");
+  EXPECT_NE(problem("[" + entry + "], []"), "");
+  EXPECT_NE(problem("[[" + entry + "]]"), "");
+  std::string many = "[" + entry + "]";
+  for (int i = 0; i < 7; ++i) many += ", [" + entry + "]";
+  EXPECT_TRUE(loadYaml(file(kGrpc, "{ service: shared, descriptors: [" + many + "] }"), "f").errors.empty());
+  EXPECT_THAT(problem(many + ", [" + entry + "]"), HasSubstr("9 descriptors; expected at most 8"));
+  many = entry;
+  for (int i = 0; i < 16; ++i) many += ", " + entry;
+  EXPECT_THAT(problem("[" + entry + "], [" + many + "]"), HasSubstr("17 entries; expected 1 to 16"));
 }
 
 TEST(LimitServices, WhatIsWrongOfGrpcIsSaid) {

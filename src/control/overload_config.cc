@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string_view>
 
 #include "control/config_forms.h"
@@ -18,7 +19,10 @@ constexpr KeySpec kOverloadKeys[] = {
     {"memory", kMemory, "0", "what remora may use; 0: what its cgroup allows, and without a limit there none"},
     {"disable_http_keepalive", kPercent, "85",
      "percent of memory, descriptors or loop_delay from which connections are closed after their answer (GOAWAY), and "
-     "spare memory is given back; 0: never"},
+     "spare memory is given back, and no mirror and no hedge is sent; 0: never"},
+    {"refuse_low_priority", kPercent, "88",
+     "percent of memory or loop_delay from which new requests of a route's priority low get 503; 0: never; when absent "
+     "it keeps to the order of the others"},
     {"stop_accepting_requests", kPercent, "92",
      "percent of memory or loop_delay from which new requests get 503 with Retry-After; 0: never"},
     {"stop_accepting_connections", kPercent, "97",
@@ -34,6 +38,7 @@ void refuseDisorder(ConfigReader& reader, const Fields& fields, const model::Ove
     uint32_t percent;
   };
   const Action actions[] = {{"disable_http_keepalive", overload.disable_http_keepalive},
+                            {"refuse_low_priority", overload.refuse_low_priority},
                             {"stop_accepting_requests", overload.stop_accepting_requests},
                             {"stop_accepting_connections", overload.stop_accepting_connections}};
   const Action* before = nullptr;
@@ -49,9 +54,17 @@ void refuseDisorder(ConfigReader& reader, const Fields& fields, const model::Ove
   }
 }
 
+// Between its neighbours, wherever these are; never, where requests are never refused.
+uint32_t lowPriorityBetween(const model::Overload& overload) {
+  if (overload.stop_accepting_requests == 0) return 0;
+  const uint32_t percent = std::max(model::Overload().refuse_low_priority, overload.disable_http_keepalive);
+  return std::min(percent, overload.stop_accepting_requests);
+}
+
 }  // namespace
 
-const ObjectSpec kOverloadSpec{"overload", "When remora protects itself; the actions are Envoy's.", kOverloadKeys};
+const ObjectSpec kOverloadSpec{
+    "overload", "When remora protects itself; the actions are Envoy's, but for `refuse_low_priority`.", kOverloadKeys};
 
 void readOverload(ConfigReader& reader, const Place& place, model::Overload& overload) {
   Fields fields(reader, place, kOverloadSpec);
@@ -61,13 +74,17 @@ void readOverload(ConfigReader& reader, const Place& place, model::Overload& ove
   fields.read("stop_accepting_requests", overload.stop_accepting_requests);
   fields.read("stop_accepting_connections", overload.stop_accepting_connections);
   fields.read("loop_delay", overload.loop_delay);
+  overload.refuse_low_priority = 0;
+  fields.read("refuse_low_priority", overload.refuse_low_priority);
   refuseDisorder(reader, fields, overload);
+  if (!fields.has("refuse_low_priority")) overload.refuse_low_priority = lowPriorityBetween(overload);
 }
 
 void writeOverload(YamlWriter& out, const model::Overload& overload) {
   out.open("overload");
   out.entry("memory", sizeText(overload.memory));
   out.number("disable_http_keepalive", overload.disable_http_keepalive);
+  out.number("refuse_low_priority", overload.refuse_low_priority);
   out.number("stop_accepting_requests", overload.stop_accepting_requests);
   out.number("stop_accepting_connections", overload.stop_accepting_connections);
   out.entry("loop_delay", durationText(overload.loop_delay));

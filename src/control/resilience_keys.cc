@@ -104,7 +104,8 @@ constexpr KeySpec kDescriptorEntryKeys[] = {
 constexpr std::string_view kDescriptorEntryRequired[] = {"key"};
 constexpr std::string_view kDescriptorEntryChoices[] = {"value", "source", "header", "cookie", "query", "path"};
 constexpr Form kDescriptorEntryItem[] = {object(kDescriptorEntrySpec)};
-constexpr Form kDescriptorEntries[] = {listOf(kDescriptorEntryItem)};
+constexpr Form kDescriptorItem[] = {object(kDescriptorEntrySpec), listOf(kDescriptorEntryItem)};
+constexpr Form kDescriptors[] = {listOf(kDescriptorItem)};
 
 constexpr Form kLimitServiceName[] = {text("the name of a rate_limit_service")};
 constexpr KeySpec kRateLimitKeys[] = {
@@ -115,8 +116,9 @@ constexpr KeySpec kRateLimitKeys[] = {
     {"service", kLimitServiceName, "", "one of rate_limit_services, which counts for several remoras together"},
     {"name", kText, "",
      "of what that service counts; who has the same name is counted together; the route's when absent"},
-    {"descriptors", kDescriptorEntries, "",
-     "what a gRPC service counts by, which knows how many; a request that lacks one of the values isn't limited"},
+    {"descriptors", kDescriptors, "",
+     "what a gRPC service counts by, which knows how many: the entries of one descriptor, or a list of entries for "
+     "each of several; one of which the request lacks a value is left out"},
     {"shadow", kBool, "false", "refuse nothing, only tell in metrics and trail"},
 };
 constexpr std::string_view kRateLimitChoices[] = {"requests", "descriptors"};

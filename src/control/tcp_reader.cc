@@ -2,6 +2,7 @@
 
 #include "base/ascii.h"
 #include "control/addresses.h"
+#include "control/destination_reader.h"
 #include "control/match_reader.h"
 #include "control/route_reader.h"
 #include "control/service_reader.h"
@@ -86,7 +87,10 @@ void readTcp(ConfigReader& reader, const Place& place, std::span<const Form> for
       has_match = fields.has("match");
       if (const auto at = fields.find("match")) chain.match = readTcpMatch(reader, *at);
       if (const auto at = fields.find("to")) {
-        readServiceName(reader, *at, fields.forms("to"), services, chain.tcp->cluster);
+        model::WeightedCluster to;
+        readDestination(reader, *at, fields.forms("to"), services, to);
+        chain.tcp->cluster = std::move(to.cluster);
+        chain.tcp->subset = std::move(to.subset);
       }
       fields.read("idle", chain.tcp->idle);
     } else {

@@ -294,6 +294,15 @@ TEST(TcpConfig, ItemsAreChainsInTheOrderOfTheFile) {
   EXPECT_EQ(made.default_chain.tcp.value().cluster, "web");
 }
 
+TEST(TcpConfig, ItemsGoToEndpointsWithSomeLabels) {
+  const model::Config config = valid(tcp("{ to: { service: db, labels: { role: primary }, fallback: any } }"));
+  const model::TcpOptions& made = *config.listeners.at(0).default_chain.tcp;
+  EXPECT_EQ(made.cluster, "db");
+  EXPECT_EQ(made.subset, (model::Subset{.labels = {{"role", "primary"}}, .falls_back = true}));
+  EXPECT_THAT(onlyError(tcp("{ to: { service: db, fallback: any } }")), HasSubstr("'fallback' has no effect"));
+  EXPECT_THAT(onlyError(tcp("{ to: { service: bd } }")), HasSubstr("did you mean 'db'?"));
+}
+
 TEST(TcpConfig, WhatNoItemTakesIsClosed) {
   const model::Config config = valid(tcp("{ match: { server_names: a }, to: db }"));
   EXPECT_EQ(config.listeners.at(0).chains.size(), 1u);

@@ -92,13 +92,24 @@ std::optional<Misspelt> refuseTrustDomain(std::string_view text) {
                   spelling(ascii::toLower(name.substr(0, name.find('/'))))};
 }
 
+// A name, or a URI with a star for the rest of its path.
+std::optional<Misspelt> refusePattern(std::string_view text) {
+  const size_t scheme = text.find("://");
+  const size_t star = text.find('*');
+  if (scheme == std::string_view::npos || star == std::string_view::npos) return refuseSan(text);
+  const bool has_host = text.size() > scheme + 3 && text[scheme + 3] != '/' && star > scheme + 4;
+  if (has_host && star == text.size() - 1 && text[star - 1] == '/') return refuseSan(text);
+  return Misspelt{quoted(text) + " has its star in the wrong place",
+                  "a star only at the end, behind a '/', such as spiffe://example.org/batch/*"};
+}
+
 void readNames(ConfigReader& reader, Fields& fields, std::string_view key, std::vector<std::string>& out,
-               const auto& refuse) {
+               const auto& refuse, size_t most = kMostNames) {
   const std::optional<Place> at = fields.find(key);
   if (!at) return;
   const std::vector<Place> items = reader.items(*at, fields.forms(key));
-  if (items.size() > kMostNames) {
-    return reader.error(*at, std::to_string(items.size()) + " names", "at most " + std::to_string(kMostNames));
+  if (items.size() > most) {
+    return reader.error(*at, std::to_string(items.size()) + " names", "at most " + std::to_string(most));
   }
   for (const Place& item : items) {
     std::string text;
@@ -178,6 +189,11 @@ void refuseNameless(ConfigReader& reader, const Place& place, const model::Clust
 }
 
 }  // namespace
+
+void readIdentityPatterns(ConfigReader& reader, Fields& fields, size_t most, model::PeerNames& names) {
+  readNames(reader, fields, "sans", names.sans, refusePattern, most);
+  readNames(reader, fields, "trust_domains", names.trust_domains, refuseTrustDomain, most);
+}
 
 model::TlsServer readTlsServer(ConfigReader& reader, const Place& place, std::string name) {
   model::TlsServer tls;

@@ -12,6 +12,9 @@ namespace remora::control {
 
 model::TlsServer readTlsServer(ConfigReader& reader, const Place& place, std::string name);
 
+// `sans`, of which a URI may end with "/*", and `trust_domains`.
+void readIdentityPatterns(ConfigReader& reader, Fields& fields, size_t most, model::PeerNames& names);
+
 // Into `cluster`, whose endpoints are there already: what is verified may be their names. `true` stands for every
 // default, `false` for plaintext.
 void readTlsClient(ConfigReader& reader, const Place& place, std::span<const Form> forms, model::Cluster& cluster);

@@ -100,7 +100,7 @@ constexpr Form kTcpMatch[] = {object(kTcpMatchSpec)};
 constexpr KeySpec kTcpKeys[] = {
     {"name", kText, "", "metric label and log field; \"tcp[0]\" when absent"},
     {"match", kTcpMatch, "", "which connections; all when absent"},
-    {"to", kServiceName, "", "a service"},
+    {"to", kDestination, "", "a service, or those of its endpoints with some labels"},
     {"idle", kTimeOrZero, "1h", "without a byte in either direction; 0: no limit"},
 };
 constexpr std::string_view kTcpRequired[] = {"to"};

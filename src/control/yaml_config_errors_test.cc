@@ -413,6 +413,25 @@ TEST(ConfigErrors, OfRetriesAndOutliers) {
   EXPECT_THAT(onlyError(service("admission_control: { threshold: 101 }")), HasSubstr("from 1 to 100"));
   EXPECT_THAT(onlyError(route("to: orders, priority: hihg")), HasSubstr("high"));
   EXPECT_THAT(onlyError(route("to: orders, priority: { raise: true }")), HasSubstr("no effect without a header"));
+  EXPECT_THAT(onlyError(route("to: orders, priority: { header: \"x priority\" }")),
+              HasSubstr("'x priority' can't be the name of a header; expected a name such as x-priority"));
+  const auto identity = [&](const std::string& text) {
+    return onlyError(route("to: orders, priority: { identities: [{ " + text + " }] }"));
+  };
+  EXPECT_THAT(identity("is: low"), HasSubstr("this is for nobody; expected 'sans' or 'trust_domains'"));
+  EXPECT_THAT(identity("sans: a.example"), HasSubstr("'is' is missing"));
+  for (const std::string san : {"spiffe://*", "spiffe://a*", "spiffe://a/*/b", "spiffe://a/b*", "spiffe:///*"}) {
+    EXPECT_THAT(identity("is: low, sans: \"" + san + "\""),
+                HasSubstr("has its star in the wrong place; expected a star only at the end, behind a '/'"))
+        << san;
+  }
+  std::string many = "[a.example";
+  for (int i = 0; i < 32; ++i) many += ", b.example";
+  EXPECT_THAT(identity("is: low, sans: " + many + "]"), HasSubstr("33 names; expected at most 32"));
+  many = "{ trust_domains: a, is: low }";
+  for (int i = 0; i < 32; ++i) many += ", { trust_domains: a, is: low }";
+  EXPECT_THAT(onlyError(route("to: orders, priority: { identities: [" + many + "] }")),
+              HasSubstr("33 of them; expected at most 32"));
   EXPECT_THAT(onlyError(route("answer: 200, priority: low")), HasSubstr("'priority' has no effect"));
   EXPECT_THAT(onlyError(service("outlier: { eject: 10m }")), HasSubstr("longer than 'eject_most'"));
 }

@@ -67,16 +67,19 @@ bool readStatus(std::string_view message, Status& status) {
 
 }  // namespace
 
-void writeRateLimitQuestion(std::string& out, std::string_view domain, std::span<const RateLimitEntry> entries) {
-  size_t descriptor = 0;
-  for (const RateLimitEntry& entry : entries) descriptor += protobuf::sizeOfBytes(sizeOf(entry));
+void writeRateLimitQuestion(std::string& out, std::string_view domain,
+                            std::span<const RateLimitDescriptor> descriptors) {
   const size_t begun = beginFrame(out);
   protobuf::addBytes(out, 1, domain);
-  protobuf::addMessageHead(out, 2, descriptor);
-  for (const RateLimitEntry& entry : entries) {
-    protobuf::addMessageHead(out, 1, sizeOf(entry));
-    protobuf::addBytes(out, 1, entry.key);
-    protobuf::addBytes(out, 2, entry.value);
+  for (const RateLimitDescriptor& descriptor : descriptors) {
+    size_t size = 0;
+    for (const RateLimitEntry& entry : descriptor) size += protobuf::sizeOfBytes(sizeOf(entry));
+    protobuf::addMessageHead(out, 2, size);
+    for (const RateLimitEntry& entry : descriptor) {
+      protobuf::addMessageHead(out, 1, sizeOf(entry));
+      protobuf::addBytes(out, 1, entry.key);
+      protobuf::addBytes(out, 2, entry.value);
+    }
   }
   protobuf::addNumber(out, 3, 1);  // hits_addend
   endFrame(out, begun);

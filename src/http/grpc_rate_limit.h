@@ -27,8 +27,11 @@ struct RateLimitEntry {
   std::string_view value;
 };
 
-// Appends the question, with its frame, for one request: whether its one descriptor is over its limit.
-void writeRateLimitQuestion(std::string& out, std::string_view domain, std::span<const RateLimitEntry> entries);
+using RateLimitDescriptor = std::span<const RateLimitEntry>;
+
+// Appends the question, with its frame, for one request: whether one of its descriptors is over its limit.
+void writeRateLimitQuestion(std::string& out, std::string_view domain,
+                            std::span<const RateLimitDescriptor> descriptors);
 
 struct RateLimitAnswer {
   bool is_allowed = false;

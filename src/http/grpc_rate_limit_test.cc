@@ -54,18 +54,30 @@ std::string told(std::string_view body) {
 TEST(GrpcRateLimit, TheQuestionHasADomainOneDescriptorAndOneHit) {
   std::string question;
   const std::array<RateLimitEntry, 2> entries{{{"generic_key", "orders"}, {"user", "a"}}};
-  writeRateLimitQuestion(question, "shop", entries);
+  writeRateLimitQuestion(question, "shop", std::array<RateLimitDescriptor, 1>{entries});
   EXPECT_EQ(question,
             "\0\0\0\0\x2c\x0a\x04shop\x12\x22\x0a\x15\x0a\x0bgeneric_key\x12\x06orders"s
             "\x0a\x09\x0a\x04user\x12\x01"s
             "a\x18\x01"s);
 }
 
+TEST(GrpcRateLimit, SeveralDescriptorsStandOneBehindTheOther) {
+  std::string question;
+  const std::array<RateLimitEntry, 1> one{{{"user", "a"}}};
+  const std::array<RateLimitEntry, 2> two{{{"user", "b"}, {"user", "c"}}};
+  writeRateLimitQuestion(question, "shop", std::array<RateLimitDescriptor, 2>{one, two});
+  EXPECT_EQ(question,
+            "\0\0\0\0\x2d\x0a\x04shop\x12\x0b\x0a\x09\x0a\x04user\x12\x01"s
+            "a\x12\x16\x0a\x09\x0a\x04user\x12\x01"s
+            "b\x0a\x09\x0a\x04user\x12\x01"s
+            "c\x18\x01"s);
+}
+
 TEST(GrpcRateLimit, LongValuesAreFramedByTheirLength) {
   std::string question = "before";
   const std::string value(300, 'v');
   const std::array<RateLimitEntry, 1> entries{{{"path", value}}};
-  writeRateLimitQuestion(question, "d", entries);
+  writeRateLimitQuestion(question, "d", std::array<RateLimitDescriptor, 1>{entries});
   const std::optional<std::string_view> message = messageOf(std::string_view(question).substr(6));
   ASSERT_TRUE(message);
   protobuf::Fields fields(*message);

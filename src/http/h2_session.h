@@ -68,6 +68,8 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
    public:
     // Of a server: a complete head came. Validate it (http/h2_validate.h), after asking headFailure().
     virtual void onRequest(std::unique_ptr<H2Stream> stream) = 0;
+    // Of a server: a head begins. False refuses its stream before anything of it is kept.
+    virtual bool mayTakeRequest() { return true; }
     // It ended, heard GOAWAY, became idle, or may open a stream again.
     virtual void onSessionChange() = 0;
 

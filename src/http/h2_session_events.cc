@@ -31,6 +31,7 @@ H2Account* H2Session::onRequestBegin() {
   ++counts_.streams;
   if (is_flood_ || head_bytes_ > kLargestHeads * bounds_.head.bytes) return nullptr;
   if (streams_.size() >= kStreamsInDying * std::max<size_t>(bounds_.http2.streams, 1)) return nullptr;
+  if (!owner_.mayTakeRequest()) return nullptr;
   std::unique_ptr<H2Stream> stream(new H2Stream(*this));
   H2Stream* const made = stream.get();
   streams_.add(*made);

@@ -33,6 +33,7 @@ class H2Stream final : public net::Stream, public loop::Pooled, private H2Accoun
   // --- received ---
   // Of a server. Views live as long as the stream.
   const RawRequest& request() const { return head_->request(); }
+  size_t headBytes() const { return head_bytes_; }  // that its head holds
   // Of a client: the next head, interim or final; null when none has come yet. A ReadWait ends when one has. It holds
   // until the next call, and body bytes are given only after the final one was taken.
   const RawResponse* takeResponse();

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/deadline.h"
+#include "model/labels.h"
 #include "model/origin.h"
 
 namespace remora::model {
@@ -94,6 +95,7 @@ struct HttpOptions {
 // Bytes relayed as they are.
 struct TcpOptions {
   std::string cluster;
+  Subset subset = {};            // of its endpoints
   Milliseconds idle{3'600'000};  // without a byte in either direction; 0: no limit
 
   bool operator==(const TcpOptions&) const = default;

@@ -189,6 +189,7 @@ struct Fault {
 
 // Of a descriptor. A longer value of a request is sent as its digest.
 inline constexpr size_t kDescriptorEntriesMost = 16;
+inline constexpr size_t kDescriptorsMost = 8;  // of a request
 inline constexpr size_t kLongestEntryKey = 128;
 inline constexpr size_t kLongestEntryValue = 256;
 
@@ -201,6 +202,8 @@ struct DescriptorEntry {
   bool operator==(const DescriptorEntry&) const = default;
 };
 
+using Descriptor = std::vector<DescriptorEntry>;  // never empty
+
 // The same, counted by a service for several remoras together.
 struct SharedLimit {
   Origin origin;        // of `service`
@@ -208,7 +211,7 @@ struct SharedLimit {
   std::string name;     // who has the same name is counted together
   // Of a Redis, without a bound on its keys: they end by themselves. Of gRPC only whether it is a shadow.
   RateLimit rate;
-  std::vector<DescriptorEntry> descriptor;  // of gRPC; empty: for a Redis
+  std::vector<Descriptor> descriptors;  // of gRPC; empty: for a Redis
 
   bool operator==(const SharedLimit&) const = default;
 };

@@ -55,6 +55,9 @@ struct CoreCounters {
   Counter deadlines_expired;        // refused: their caller's time was over
   Counter overload_closed;          // connections not kept
   Counter overload_refused;         // requests
+  Counter overload_low_refused;     // of these, of low priority before others
+  Counter overload_unmirrored;      // copies
+  Counter overload_unhedged;        // second attempts
   Counter overload_paused;          // times that accepting waited
   Gauge tunnels_active;
   Gauge tcp_active;

@@ -65,8 +65,9 @@ constexpr std::array kRows = {
                "Requests refused because a service's limits.requests ran and its limits.pending waited."},
     CounterRow{&C::requests_displaced, "remora_upstream_requests_displaced_total",
                "Of these, requests whose place in the full queue was given to one of a higher priority."},
-    CounterRow{&C::adaptive_limit_changes, "remora_upstream_adaptive_limit_changes_total",
-               "Times that a service's adaptive_concurrency set another limit; /clusters shows which."},
+    CounterRow{
+        &C::adaptive_limit_changes, "remora_upstream_adaptive_limit_changes_total",
+        "Times that a service's adaptive_concurrency set another limit, which remora_service_requests_limit tells."},
     CounterRow{&C::breaker_opened, "remora_upstream_circuit_breaker_opened_total",
                "Times that a service's circuit_breaker opened."},
     CounterRow{&C::breaker_refused, "remora_upstream_circuit_breaker_refused_total",
@@ -92,6 +93,12 @@ constexpr std::array kRows = {
     CounterRow{&C::overload_closed, "remora_overload_closed_connections_total",
                "Connections not kept after their answer, or closed while idle, because of overload."},
     CounterRow{&C::overload_refused, "remora_overload_refused_requests_total", "Requests refused because of overload."},
+    CounterRow{&C::overload_low_refused, "remora_overload_refused_low_priority_requests_total",
+               "Of these, requests of low priority while others were let through."},
+    CounterRow{&C::overload_unmirrored, "remora_overload_mirrors_skipped_total",
+               "Copies of requests that weren't sent to mirrors because of overload."},
+    CounterRow{&C::overload_unhedged, "remora_overload_hedges_skipped_total",
+               "Second attempts that weren't made because of overload."},
     CounterRow{&C::overload_paused, "remora_overload_accept_pauses_total",
                "Times that connections were left waiting in the accept queue because of overload."},
     CounterRow{&C::tunnels_active, "remora_tunnels_active", "Upgraded connections, such as WebSockets, that are open."},
@@ -339,10 +346,10 @@ void renderHistogram(const Sums& sums, Output out, std::string_view name, std::s
 }
 
 void renderOverload(const OverloadFacts& overload, Output out) {
-  single(
-      out, "remora_overload_stage", "gauge",
-      "What remora does against overload: 0 nothing, 1 no keep-alive, 2 requests are refused, 3 nothing is accepted.",
-      overload.stage);
+  single(out, "remora_overload_stage", "gauge",
+         "What remora does against overload: 0 nothing, 1 no keep-alive, 2 requests of low priority are "
+         "refused, 3 all are, 4 nothing is accepted.",
+         overload.stage);
   head(out, "remora_overload_pressure", "gauge", "How much of what remora may use is in use; 1 is all of it.");
   for (const OverloadFacts::Use& use : overload.uses) {
     fmt::format_to(out, "remora_overload_pressure{{resource=\"{}\"}} {:.4f}\n", use.resource, use.pressure);
@@ -367,6 +374,23 @@ void renderHealthChecks(const ProcessFacts& facts, Output out) {
     fmt::format_to(out, "remora_checked_endpoints{{service=\"{}\"}} {}\n", escapeLabel(checks.service),
                    checks.endpoints);
   }
+}
+
+// Nothing at all where no service has a limit.
+void renderServiceLimits(const ProcessFacts& facts, Output out) {
+  if (facts.service_limits.empty()) return;
+  using Limit = ProcessFacts::ServiceLimit;
+  const auto all = [&](std::string_view name, std::string_view help, uint32_t Limit::* number) {
+    head(out, name, "gauge", help);
+    for (const Limit& each : facts.service_limits) {
+      fmt::format_to(out, "{}{{service=\"{}\"}} {}\n", name, escapeLabel(each.service), each.*number);
+    }
+  };
+  all("remora_service_requests_limit",
+      "Requests to the service that may run at once: limits.requests, or what adaptive_concurrency allows now.",
+      &Limit::limit);
+  all("remora_service_requests_active", "Requests to it that run.", &Limit::active);
+  all("remora_service_requests_waiting", "Requests that wait until one of these ends.", &Limit::waiting);
 }
 
 // Nothing at all where no rate_limit_service is asked.
@@ -463,6 +487,7 @@ std::string renderPrometheus(Cores cores, const ProcessFacts& facts) {
   single(out, "remora_metric_series_overflow_total", "counter",
          "Look-ups of such series that went to 'other' because a core held as many as it may.", sums.overflow);
   renderHealthChecks(facts, out);
+  renderServiceLimits(facts, out);
   renderProcess(facts, out);
   return text;
 }

@@ -59,6 +59,13 @@ struct ProcessFacts {
     uint64_t failures = 0;
   };
   std::vector<EndpointFile> endpoint_files;
+  struct ServiceLimit {
+    std::string service;
+    uint32_t limit = 0;  // of requests at once, as it is now
+    uint32_t active = 0;
+    uint32_t waiting = 0;
+  };
+  std::vector<ServiceLimit> service_limits;  // of services that have one: limits.requests, or the adaptive one
   OverloadFacts overload;
 };
 

@@ -162,6 +162,20 @@ TEST(Metrics, OfHealthChecksAreThereWhereSomethingIsChecked) {
   EXPECT_THAT(text, HasSubstr("remora_checked_endpoints{service=\"shop\"} 2\n"));
 }
 
+TEST(Metrics, TellWhatServicesWithALimitAllow) {
+  const CoreMetrics core;
+  EXPECT_THAT(render(core), testing::Not(HasSubstr("# TYPE remora_service_requests")));
+  ProcessFacts facts;
+  facts.service_limits = {{.service = "shop", .limit = 40, .active = 12, .waiting = 3},
+                          {.service = "a\"b", .limit = 8}};
+  const std::string text = render(core, facts);
+  EXPECT_THAT(text, HasSubstr("# TYPE remora_service_requests_limit gauge\n"
+                              "remora_service_requests_limit{service=\"shop\"} 40\n"
+                              "remora_service_requests_limit{service=\"a\\\"b\"} 8\n"));
+  EXPECT_THAT(text, HasSubstr("remora_service_requests_active{service=\"shop\"} 12\n"));
+  EXPECT_THAT(text, HasSubstr("remora_service_requests_waiting{service=\"shop\"} 3\n"));
+}
+
 TEST(Metrics, EscapesLabels) {
   CoreMetrics core;
   core.requests.seriesFor({Direction::kOutbound, "a\\b", "c\"d", "e\nf"});

@@ -12,8 +12,8 @@ std::string_view nameOf(Outcome outcome) {
       "refused", "failed", "completed", "dropped", "chain_chosen", "status_retried", "backed_off", "retry_denied",
       "ejected", "returned", "rate_limited", "pending", "fault_delayed", "fault_aborted", "stuck", "mirrored",
       "hedged", "hedge_won", "panicked", "rate_limit_asked", "subset", "overloaded", "limited", "adaptive_limited",
-      "displaced", "breaker_refused", "breaker_changed", "admission_refused",
-      "connections_full", "connection_free"};
+      "displaced", "breaker_refused", "breaker_changed", "admission_refused", "connections_full", "connection_free",
+      "low_priority_refused", "unmirrored", "unhedged"};
   // clang-format on
   const auto index = static_cast<size_t>(outcome);
   return index < kNames.size() ? kNames[index] : "unknown";

@@ -67,6 +67,9 @@ enum class Outcome : uint16_t {
   kAdmissionRefused,  // by chance; argument: percent of requests that are refused
   kConnectionsFull,   // the service has as many connections as its limits.connections allows; argument: how many
   kConnectionFree,    // waited until one of them could be had; argument: milliseconds
+  kLowRefused,        // remora itself is too full for requests of low priority; argument: see overloadArgument
+  kUnmirrored,        // no copy went to a mirror because of overload; rule: the route; argument: see overloadArgument
+  kUnhedged,          // no second attempt because of overload; rule: the route; argument: see overloadArgument
   kCount,
 };
 

@@ -82,7 +82,7 @@ loop::Task<void> awaitConnection(Exchange& exchange, Freshness freshness, upstre
   Core& core = exchange.core;
   upstream::ClusterState& cluster = *exchange.snapshot->cluster(exchange.plan.cluster);
   upstream::ConnectionLimit& limit = cluster.shared().connections;
-  const model::Priority priority = priorityOf(exchange);
+  const model::Priority priority = exchange.plan.priority;
   const Failure full = connectionsFull(cluster);
   const Instant began = core.now();
   exchange.record.decide(observe::Outcome::kConnectionsFull, {}, observe::trailNumber(full.detail), began);
@@ -115,7 +115,7 @@ loop::Task<void> awaitConnection(Exchange& exchange, Freshness freshness, upstre
 // Leaves either a lease, or a slot to connect with.
 loop::Task<void> findRoom(Exchange& exchange, Freshness freshness, upstream::Permits::Permit& slot) {
   upstream::ClusterState& cluster = *exchange.snapshot->cluster(exchange.plan.cluster);
-  slot = takeSlot(exchange.core, cluster, priorityOf(exchange));
+  slot = takeSlot(exchange.core, cluster, exchange.plan.priority);
   if (slot) co_return loop::done;
   upstream::GrantedConnection granted;
   co_await awaitConnection(exchange, freshness, granted);

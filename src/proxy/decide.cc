@@ -1,6 +1,7 @@
 #include "proxy/decide.h"
 
 #include "proxy/hash_key.h"
+#include "proxy/priority.h"
 
 namespace remora::proxy {
 
@@ -26,6 +27,7 @@ Result<Plan> decide(const snapshot::Snapshot& snapshot, const snapshot::Listener
   record.decide(Outcome::kRouteMatched, route.rule, looked_at, facts.now);
   plan.timeout = route.source->timeout;
   plan.idle_timeout = route.source->idle_timeout;
+  plan.priority = priorityOf(route.source->priority, *request.headers, facts.identity);
   if (route.redirect || route.answer) {
     plan.action = route.redirect ? Plan::Action::kRedirect : Plan::Action::kAnswer;
     return plan;

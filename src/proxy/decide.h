@@ -10,6 +10,7 @@
 #include "observe/exchange_record.h"
 #include "route/route_table.h"
 #include "snapshot/snapshot.h"
+#include "tls/facts.h"
 
 namespace remora::proxy {
 
@@ -19,6 +20,7 @@ struct Plan {
   route::RouteChoice choice;
   uint32_t member = 0;                                // of the route's split
   uint32_t cluster = snapshot::Snapshot::kNoCluster;  // position in the Snapshot's clusters
+  model::Priority priority = model::Priority::kNormal;
   Milliseconds timeout{0};
   Milliseconds idle_timeout{0};
 
@@ -29,6 +31,7 @@ struct Facts {
   net::Peer client;     // as believed, see model::HttpOptions::trusted_hops
   uint64_t random = 0;  // decides weighted splits; the same number gives the same plan
   Instant now;
+  const tls::PeerIdentity* identity = nullptr;  // who the client proved to be; null: nobody
 };
 
 // Fails with kNoRoute or kNoService. Writes what it decided into the record's trail, and the names of route and

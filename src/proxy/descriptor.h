@@ -10,10 +10,10 @@
 
 namespace remora::proxy {
 
-// Appends the question for one request. False, and nothing is appended: the request lacks one of the values (an empty
-// one is none), so that it has no descriptor. A value that is longer than kLongestEntryValue, or isn't UTF-8, which the
-// service would refuse together with the whole question, goes as "#" and its SHA-256.
+// Appends the question for one request. A descriptor of which the request lacks one of the values (an empty one is
+// none) is left out. False, and nothing is appended: none is left. A value that is longer than kLongestEntryValue, or
+// isn't UTF-8, which the service would refuse together with the whole question, goes as "#" and its SHA-256.
 bool writeDescriptorQuestion(std::string& out, std::string_view domain,
-                             const std::vector<model::DescriptorEntry>& descriptor, const Keyed& keyed);
+                             const std::vector<model::Descriptor>& descriptors, const Keyed& keyed);
 
 }  // namespace remora::proxy

@@ -11,11 +11,18 @@ namespace {
 
 using Kind = model::HashKey::Kind;
 
+size_t countOf(std::string_view text, std::string_view piece) {
+  size_t count = 0;
+  for (size_t at = text.find(piece); at != std::string_view::npos; at = text.find(piece, at + 1)) ++count;
+  return count;
+}
+
 struct Asked {
-  // "shop: user=a path=/b", or "none".
-  std::string operator()(const std::vector<model::DescriptorEntry>& descriptor) const {
+  std::string operator()(const model::Descriptor& descriptor) const { return each({descriptor}); }
+  // "shop: user=a path=/b", or "none"; with "|" before a second descriptor.
+  std::string each(const std::vector<model::Descriptor>& descriptors) const {
     std::string question;
-    if (!writeDescriptorQuestion(question, "shop", descriptor, {request, client})) {
+    if (!writeDescriptorQuestion(question, "shop", descriptors, {request, client})) {
       EXPECT_EQ(question, "");
       return "none";
     }
@@ -24,6 +31,7 @@ struct Asked {
     while (fields.next()) {
       if (fields.isBytes(1)) text += std::string(fields.bytes()) + ":";
       if (!fields.isBytes(2)) continue;
+      if (!text.ends_with(":")) text += " |";
       http::protobuf::Fields entries(fields.bytes());
       while (entries.next()) {
         http::protobuf::Fields entry(entries.bytes());
@@ -70,6 +78,19 @@ TEST(Descriptor, ARequestThatLacksAValueHasNone) {
         from("a", Kind::kQuery, "empty")}) {
     EXPECT_EQ(asked({{"generic_key", "orders", {}}, lacking}), "none");
   }
+}
+
+TEST(Descriptor, OnesThatLackAValueAreLeftOutAndTheOthersGo) {
+  const Asked asked;
+  const model::Descriptor all = {{"generic_key", "all", {}}};
+  const model::Descriptor by_user = {from("user", Kind::kHeader, "x-user"), from("path", Kind::kPath)};
+  const model::Descriptor by_other = {from("path", Kind::kPath), from("other", Kind::kHeader, "x-other")};
+  EXPECT_EQ(asked.each({all, by_user}), "shop: generic_key=all | user=anna path=/orders");
+  EXPECT_EQ(asked.each({by_other, all, by_other, by_user}), "shop: generic_key=all | user=anna path=/orders");
+  EXPECT_EQ(asked.each({by_other, by_other}), "none");
+  const model::Descriptor latin(model::kDescriptorEntriesMost, from("name", Kind::kHeader, "x-latin"));
+  const std::string most = asked.each(std::vector(model::kDescriptorsMost, latin));
+  EXPECT_EQ(countOf(most, tls::sha256Hex("J\xF6rg")), model::kDescriptorsMost * model::kDescriptorEntriesMost);
 }
 
 TEST(Descriptor, WhatTheServiceWouldRefuseGoesAsItsDigest) {

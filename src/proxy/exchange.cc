@@ -298,7 +298,9 @@ std::string_view Exchange::traceparentToSend() {
 }
 
 Facts Exchange::facts() {
-  return {.client = client, .random = core.ids().next(), .now = core.now()};
+  const tls::Facts* const tls = downstream->connection().tls();
+  return {
+      .client = client, .random = core.ids().next(), .now = core.now(), .identity = tls ? tls->peer.get() : nullptr};
 }
 
 bool Exchange::cancelsOnFin() const {
@@ -490,6 +492,7 @@ bool Exchange::nextRequest() {
   series = nullptr;
   record.start = Instant{0};
   overload_use = {};
+  was_low = false;
   promiseMemory(-promised_);
   response_begun = continue_sent = head_sent = is_tunnel = keeps_connection = needs_linger = is_checked_ = is_grpc =
       is_copy = keeps_response = holds_interims = false;

@@ -126,6 +126,7 @@ class Exchange {
   std::string set_cookie;  // to send with the answer; empty: none
   OverloadResource overload_resource = OverloadResource::kMemory;
   OverloadUse overload_use;  // when it was refused; limit 0: it wasn't
+  bool was_low = false;      // and that was for its low priority
 
   // attempt()
   enum class Upload : uint8_t { kNone, kRunning, kDone, kFailed };

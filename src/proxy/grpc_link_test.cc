@@ -122,7 +122,7 @@ struct Counted : LimitWorld {
               cluster.protocol = model::Protocol::kHttp2;
               service.kind = model::RateLimitService::Kind::kGrpc;
               service.domain = "shop";
-              limit.descriptor = {{"generic_key", "orders", {}}};
+              limit.descriptors = {{{"generic_key", "orders", {}}}};
             },
             change) {}
 
@@ -151,7 +151,7 @@ model::DescriptorEntry entryOfUser() {
 }
 
 TEST(GrpcLink, AsksForTheRequestsDescriptor) {
-  Counted counted([](auto&, auto& limit) { limit.descriptor.push_back(entryOfUser()); });
+  Counted counted([](auto&, auto& limit) { limit.descriptors[0].push_back(entryOfUser()); });
   counted.ask("GET /a HTTP/1.1\r\nHost: shop\r\nX-User: anna\r\n\r\n");
   Service& service = counted.service();
   ASSERT_EQ(service.waiting(), 1u);
@@ -174,7 +174,7 @@ TEST(GrpcLink, AsksForTheRequestsDescriptor) {
 TEST(GrpcLink, ARequestThatLacksAValueIsNotAskedFor) {
   Counted counted([](auto& service, auto& limit) {
     service.on_failure = OnFailure::kClosed;
-    limit.descriptor.push_back(entryOfUser());
+    limit.descriptors[0].push_back(entryOfUser());
   });
   counted.ask();
   EXPECT_EQ(statusOf(counted.got()), 200);

@@ -67,6 +67,15 @@ void H2Connection::remove(H2Exchange& exchange) {
   }
 }
 
+// Heads that come in pieces, one on each connection, aren't asked for before they are complete; near the end no more of
+// them begin.
+bool H2Connection::mayTakeRequest() {
+  if (core_.overload().ask(Overload::kLeastPiece) < OverloadStage::kStopAccepting) [[likely]]
+    return true;
+  core_.metrics().overload_refused.add();
+  return false;
+}
+
 void H2Connection::onSessionChange() {
   core_.loop().post(*this);
 }

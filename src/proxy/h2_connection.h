@@ -30,6 +30,7 @@ class H2Connection final : public Connection, http::H2Session::Owner, loop::Runn
 
  private:
   void onRequest(std::unique_ptr<http::H2Stream> stream) override;
+  bool mayTakeRequest() override;
   void onSessionChange() override;
   void run() override;
   void onTime() override;

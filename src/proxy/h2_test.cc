@@ -318,6 +318,63 @@ TEST(H2, AWebSocketGoesToNobodyWhoTakesNone) {
   EXPECT_TRUE(client->take().starts_with("HTTP/1.1 502 "));
 }
 
+class CountingMeter final : public OverloadMeter {
+ public:
+  explicit CountingMeter(int& looks) : looks_(looks) {}
+  OverloadUse memory(Bytes) override { return {80 << 20, 100 << 20}; }
+  OverloadUse descriptors() override { return {}; }
+  OverloadUse memoryNow() override {
+    ++looks_;
+    return {80 << 20, 100 << 20};
+  }
+
+ private:
+  int& looks_;
+};
+
+// 3 MiB may be admitted until memory is measured again: with heads of 20 KB fewer than 40 requests.
+TEST(H2, LongHeadsAreMeasuredSooner) {
+  for (const bool is_long : {false, true}) {
+    int looks = 0;
+    Overload overload(1, std::make_unique<CountingMeter>(looks));
+    overload.tick(Instant{1});
+    World world(basicConfig(), &overload);
+    const auto client = clientOf(world);
+    std::vector<std::unique_ptr<http::H2Stream>> streams;
+    const std::string value(is_long ? 20'000 : 20, 'x');
+    for (int i = 0; i < 40; ++i) streams.push_back(client->request("/", {}, {{"x-more", value}}));
+    EXPECT_EQ(world.appConnections(), 40u);
+    EXPECT_EQ(looks > 1, is_long) << looks;
+    const int64_t promised = overload.core(0).promised - 40 * int64_t{Overload::kExchangeBytes};
+    if (is_long) {
+      EXPECT_GE(promised, 40 * 20'000) << "an endpoint may take it slowly";
+    } else {
+      EXPECT_EQ(promised, 0);
+    }
+  }
+}
+
+TEST(H2, NearTheEndStreamsAreRefusedUnread) {
+  int looks = 0;
+  Overload overload(1, std::make_unique<CountingMeter>(looks));
+  World world(basicConfig(), &overload);
+  const auto client = clientOf(world);
+  overload.configure({.disable_http_keepalive = 0,
+                      .refuse_low_priority = 0,
+                      .stop_accepting_requests = 0,
+                      .stop_accepting_connections = 80});
+  overload.tick(Instant{1});
+  const auto stream = client->request("/");
+  EXPECT_TRUE(stream->wasRefused());
+  EXPECT_EQ(world.appConnections(), 0u);
+  EXPECT_EQ(world.metrics.overload_refused.value(), 1u);
+  overload.configure({});
+  overload.tick(Instant{1});
+  const auto later = client->request("/");
+  EXPECT_FALSE(later->wasRefused());
+  EXPECT_EQ(world.appConnections(), 1u);
+}
+
 TEST(H2, WhatAClientMaySendUnreadIsPromisedMemory) {
   Overload overload(1, nullptr);
   World world(basicConfig(), &overload);
@@ -369,13 +426,13 @@ TEST(H2, UnderOverloadAConnectionSaysGoawayAndFinishesWhatItHas) {
   EXPECT_EQ(client.answer(*stream).status, 200);
   EXPECT_EQ(world.metrics.overload_closed.value(), 1u);
 
-  full.percent = 99;
+  full.percent = 94;
   overload.tick(Instant{1});
   H2End late(world, world.client(), http::H2Session::Role::kClient);
   const auto refused = late.request("/a");
   const H2End::Answer answer = late.answer(*refused);
   EXPECT_EQ(answer.status, 503) << "in its own protocol";
-  EXPECT_TRUE(has(answer.body, "overloaded: memory 99 of 100 MiB")) << answer.body;
+  EXPECT_TRUE(has(answer.body, "overloaded: memory 94 of 100 MiB")) << answer.body;
 }
 
 TEST(H2, RequestsShareAConnectionToTheApp) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "proxy/hold_back.h"
+#include "proxy/refuse_overload.h"
 #include "proxy/request_copy.h"
 #include "proxy/response_head.h"
 #include "proxy/sticky.h"
@@ -140,6 +141,10 @@ std::unique_ptr<SecondAttempt> startSecond(Exchange& exchange, Race& race) {
   const model::Subset& subset = exchange.plan.choice.route->forward->clusters[exchange.plan.member].subset;
   Ref<upstream::EndpointState> other = cluster.choose(core.ids(), exchange.endpoint.get(), std::nullopt, &subset);
   if (!other || other.get() == exchange.endpoint.get()) return nullptr;
+  if (!mayDoMore(exchange, Outcome::kUnhedged)) {
+    core.metrics().overload_unhedged.add();
+    return nullptr;
+  }
   std::optional<std::string> text = RequestCopy::textOf(exchange);
   if (!text) return nullptr;
   const model::RetryBudget budget{.percent = hedgeOf(exchange).percent, .floor = hedgeOf(exchange).floor};

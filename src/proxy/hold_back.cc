@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "base/random.h"
@@ -100,22 +99,10 @@ void tellBreaker(Exchange& exchange, upstream::ClusterState& cluster, bool is_fa
   tellChange(exchange, cluster, change);
 }
 
-Priority priorityOf(const Exchange& exchange) {
-  const model::RoutePriority& route = exchange.plan.route().priority;
-  if (route.header.empty()) return route.is;
-  const http::Field* const field = exchange.request.headers->find(route.header);
-  if (!field) return route.is;
-  constexpr std::string_view kNames[] = {"high", "normal", "low"};
-  const auto* const named = std::ranges::find(kNames, field->value);
-  if (named == std::end(kNames)) return route.is;
-  const auto asked = static_cast<Priority>(named - std::begin(kNames));
-  return route.may_raise ? asked : std::max(asked, route.is);
-}
-
 std::optional<upstream::Permits::Permit> tryPermit(const Exchange& exchange, upstream::ClusterState& cluster) {
   const std::shared_ptr<upstream::Permits>& permits = cluster.shared().requests;
   if (permits->most() == 0) return upstream::Permits::Permit();
-  if (!permits->tryTake(priorityOf(exchange))) return std::nullopt;
+  if (!permits->tryTake(exchange.plan.priority)) return std::nullopt;
   return upstream::Permits::Permit(permits, exchange.core.loop());
 }
 
@@ -131,7 +118,7 @@ loop::Task<void> awaitPermit(Exchange& exchange, upstream::ClusterState& cluster
   cluster.heedTime();
   if (takePermit(exchange, cluster)) co_return loop::done;
   const std::shared_ptr<upstream::Permits> permits = cluster.shared().requests;
-  const Priority priority = priorityOf(exchange);
+  const Priority priority = exchange.plan.priority;
   const Instant began = core.now();
   const uint32_t most = permits->mostFor(priority);
   const Failure full{Reason::kRequestsFull, Reached::kNo, static_cast<int32_t>(most)};

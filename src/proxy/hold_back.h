@@ -5,7 +5,6 @@
 #include <optional>
 
 #include "loop/task.h"
-#include "model/priority.h"
 #include "proxy/exchange.h"
 
 namespace remora::proxy {
@@ -17,9 +16,6 @@ void tellBreaker(Exchange& exchange, upstream::ClusterState& cluster, bool is_fa
 
 // Of one that began to wait then: "it waited 1000 ms, 40 others wait, the first for 812 ms".
 std::string describeQueue(upstream::Permits& permits, Instant began, Instant now);
-
-// By its route, and by the header that the route names.
-model::Priority priorityOf(const Exchange& exchange);
 
 // Of the service's limit, where one can be had at once. Nothing: it can't; an empty one: the service has no limit.
 std::optional<upstream::Permits::Permit> tryPermit(const Exchange& exchange, upstream::ClusterState& cluster);

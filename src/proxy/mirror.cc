@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/random.h"
+#include "proxy/refuse_overload.h"
 #include "proxy/relay.h"
 #include "proxy/request_copy.h"
 #include "proxy/retry.h"
@@ -46,6 +47,10 @@ void mirror(Exchange& exchange) {
   Core& core = exchange.core;
   for (const model::Mirror& mirror : exchange.plan.route().mirrors) {
     if (!isDrawn(core.ids().next(), mirror.percent)) continue;
+    if (!mayDoMore(exchange, observe::Outcome::kUnmirrored)) {
+      core.metrics().overload_unmirrored.add();
+      continue;
+    }
     const uint32_t cluster = (*exchange.snapshot)->clusterOf(mirror.to);
     const bool may_copy = cluster != snapshot::Snapshot::kNoCluster && core.mirrors() < kMirrorsMost;
     std::optional<std::string> text = may_copy ? RequestCopy::textOf(exchange) : std::nullopt;

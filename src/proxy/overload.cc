@@ -10,6 +10,8 @@ std::string_view nameOf(OverloadStage stage) {
   switch (stage) {
     case OverloadStage::kNoKeepAlive:
       return "disable_http_keepalive";
+    case OverloadStage::kRefuseLow:
+      return "refuse_low_priority";
     case OverloadStage::kRefuse:
       return "stop_accepting_requests";
     case OverloadStage::kStopAccepting:
@@ -123,8 +125,8 @@ void Overload::noteMemory(OverloadUse measured) {
 }
 
 void Overload::decide() {
-  const std::array<uint32_t, 3> from = {bounds_.disable_http_keepalive, bounds_.stop_accepting_requests,
-                                        bounds_.stop_accepting_connections};
+  const std::array<uint32_t, 4> from = {bounds_.disable_http_keepalive, bounds_.refuse_low_priority,
+                                        bounds_.stop_accepting_requests, bounds_.stop_accepting_connections};
   const auto was = static_cast<size_t>(stage());
   size_t highest = 0;
   double worst = -1;

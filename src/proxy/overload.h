@@ -1,5 +1,6 @@
 // Does remora itself have more to do than it can hold? One for the process: it measures memory, descriptors and how
-// late the cores' loops are, and publishes one stage, which every core reads. The stages are Envoy's overload actions.
+// late the cores' loops are, and publishes one stage, which every core reads. The stages are Envoy's overload actions,
+// and one between them for requests of low priority.
 // Cores ask at each accept and request; what they admit is paid from an allowance, and when that is used up memory is
 // measured again at once, so that a burst between two ticks can't pass the limit. Any thread.
 #pragma once
@@ -18,7 +19,7 @@
 
 namespace remora::proxy {
 
-enum class OverloadStage : uint8_t { kNone, kNoKeepAlive, kRefuse, kStopAccepting, kCount };
+enum class OverloadStage : uint8_t { kNone, kNoKeepAlive, kRefuseLow, kRefuse, kStopAccepting, kCount };
 enum class OverloadResource : uint8_t { kMemory, kDescriptors, kLoopDelay, kCount };
 
 std::string_view nameOf(OverloadStage stage);        // "none", "disable_http_keepalive", ...

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "proxy/test_support.h"
 
 namespace remora::proxy::test {
@@ -51,6 +53,7 @@ class OverloadTest : public testing::Test {
 TEST_F(OverloadTest, EachStageBeginsAtItsThreshold) {
   EXPECT_EQ(at(84), OverloadStage::kNone);
   EXPECT_EQ(at(85), OverloadStage::kNoKeepAlive);
+  EXPECT_EQ(at(88), OverloadStage::kRefuseLow);
   EXPECT_EQ(at(92), OverloadStage::kRefuse);
   EXPECT_EQ(at(97), OverloadStage::kStopAccepting);
   EXPECT_EQ(overload.worst(), OverloadResource::kMemory);
@@ -62,14 +65,18 @@ TEST_F(OverloadTest, AStageEndsOnlyAGapBelowItsThreshold) {
   EXPECT_EQ(at(93), OverloadStage::kStopAccepting);
   EXPECT_EQ(at(91), OverloadStage::kRefuse);
   EXPECT_EQ(at(88), OverloadStage::kRefuse);
-  EXPECT_EQ(at(86), OverloadStage::kNoKeepAlive);
+  EXPECT_EQ(at(86), OverloadStage::kRefuseLow);
+  EXPECT_EQ(at(82), OverloadStage::kNoKeepAlive);
   EXPECT_EQ(at(80), OverloadStage::kNoKeepAlive);
   EXPECT_EQ(at(79), OverloadStage::kNone);
   EXPECT_EQ(at(84), OverloadStage::kNone) << "coming from below, the threshold itself counts";
 }
 
 TEST_F(OverloadTest, ZeroIsNever) {
-  overload.configure({.disable_http_keepalive = 0, .stop_accepting_requests = 0, .stop_accepting_connections = 0});
+  overload.configure({.disable_http_keepalive = 0,
+                      .refuse_low_priority = 0,
+                      .stop_accepting_requests = 0,
+                      .stop_accepting_connections = 0});
   EXPECT_EQ(at(150), OverloadStage::kNone);
 }
 
@@ -176,6 +183,95 @@ TEST_F(OverloadedCoreTest, FirstConnectionsAreNotKept) {
   EXPECT_EQ(statusOf(answer), 200);
   EXPECT_TRUE(has(answer, "Connection: close\r\n")) << answer;
   EXPECT_EQ(world.metrics.overload_closed.value(), 1u);
+}
+
+// A route of low priority, which the header raises, with a mirror and a hedge.
+class LowPriorityUnderOverloadTest : public OverloadTest {
+ protected:
+  LowPriorityUnderOverloadTest() {
+    world.endpoints({"10.0.0.1", "10.0.0.2"});
+    world.endpoints({"10.9.9.9"}, "shadow");
+  }
+  // Its answer so far.
+  std::string ask(const std::string& priority) {
+    clients.push_back(world.client());
+    clients.back()->put("GET /a HTTP/1.1\r\nHost: shop\r\nX-Priority: " + priority + "\r\n\r\n");
+    world.settle();
+    return clients.back()->take();
+  }
+  bool lastSays(observe::Outcome outcome) const {
+    const auto last = world.last();
+    return std::ranges::any_of(last.trail.entries(), [&](const auto& entry) { return entry.outcome == outcome; });
+  }
+  static model::Config config() {
+    model::Config config = basicConfig();
+    config.telemetry.recent = 4;
+    config.clusters.emplace_back().name = "shadow";
+    model::Route& route = routeOf(config);
+    route.priority = {.is = model::Priority::kLow, .header = "x-priority", .may_raise = true};
+    route.mirrors = {{{"shadow", 1, {}}, 100}};
+    route.hedge = {.after = Milliseconds(50)};
+    return config;
+  }
+
+  World world{config(), &overload};
+  std::vector<std::unique_ptr<PipeEnd>> clients;
+};
+
+TEST_F(LowPriorityUnderOverloadTest, IsRefusedBeforeOthersAndTold) {
+  at(88);
+  const std::string refused = ask("low");
+  EXPECT_EQ(statusOf(refused), 503);
+  EXPECT_TRUE(has(refused, "overloaded: memory 88 of 100 MiB; low priority is refused first")) << refused;
+  EXPECT_TRUE(has(refused, "Retry-After: 1\r\n"));
+  EXPECT_EQ(world.last().reason, Reason::kOverloaded);
+  EXPECT_TRUE(lastSays(observe::Outcome::kLowRefused));
+  EXPECT_EQ(world.appConnections(), 0u);
+  EXPECT_EQ(ask("normal"), "");
+  EXPECT_EQ(ask("high"), "");
+  EXPECT_EQ(world.appConnections(), 2u);
+  EXPECT_EQ(world.metrics.overload_refused.value(), 1u);
+  EXPECT_EQ(world.metrics.overload_low_refused.value(), 1u);
+}
+
+TEST_F(LowPriorityUnderOverloadTest, ThenAllAreRefusedAlike) {
+  at(93);
+  for (const std::string priority : {"low", "normal", "high"}) {
+    const std::string refused = ask(priority);
+    EXPECT_EQ(statusOf(refused), 503);
+    EXPECT_FALSE(has(refused, "low priority")) << refused;
+    EXPECT_TRUE(lastSays(observe::Outcome::kOverloaded));
+  }
+  EXPECT_EQ(world.metrics.overload_refused.value(), 3u);
+  EXPECT_EQ(world.metrics.overload_low_refused.value(), 0u);
+}
+
+TEST_F(LowPriorityUnderOverloadTest, FirstNothingIsMirroredOrHedged) {
+  at(86);
+  ask("low");
+  world.advance(Milliseconds(50));
+  EXPECT_EQ(world.appConnections(), 1u) << "no second attempt";
+  world.app().put(kOk);
+  world.settle();
+  EXPECT_EQ(statusOf(clients[0]->take()), 200);
+  EXPECT_EQ(world.appConnections(), 1u) << "no copy";
+  EXPECT_TRUE(lastSays(observe::Outcome::kUnhedged));
+  EXPECT_TRUE(lastSays(observe::Outcome::kUnmirrored));
+  EXPECT_EQ(world.metrics.overload_unhedged.value(), 1u);
+  EXPECT_EQ(world.metrics.overload_unmirrored.value(), 1u);
+  EXPECT_EQ(world.metrics.mirrors_skipped.value(), 0u);
+}
+
+TEST_F(LowPriorityUnderOverloadTest, WithoutOverloadAllOfItHappens) {
+  at(10);
+  ask("low");
+  world.advance(Milliseconds(50));
+  ASSERT_EQ(world.appConnections(), 2u);
+  world.app(1).put(kOk);
+  world.settle();
+  EXPECT_EQ(statusOf(clients[0]->take()), 200);
+  EXPECT_EQ(world.metrics.mirrored.value(), 1u);
+  EXPECT_EQ(world.metrics.overload_refused.value(), 0u);
 }
 
 TEST_F(OverloadedCoreTest, ThenRequestsAreRefusedAndTold) {

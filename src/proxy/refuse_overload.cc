@@ -18,13 +18,34 @@ std::unexpected<Failure> refuse(Exchange& exchange) {
 }  // namespace
 
 Result<void> heedOverload(Exchange& exchange) {
-  if (exchange.core.overload().ask(Overload::kRequestBytes) < OverloadStage::kRefuse) [[likely]]
+  // Who read a head of HTTP/1 asked while it grew. One of HTTP/2 is here at once, and is kept once more while an
+  // endpoint doesn't take it.
+  const http::H2Stream* const h2 = exchange.downstream->h2();
+  const size_t head = h2 ? h2->headBytes() : 0;
+  const OverloadStage stage = exchange.core.overload().ask(static_cast<uint32_t>(Overload::kRequestBytes + 2 * head));
+  const bool only_low = stage == OverloadStage::kRefuseLow;
+  if (stage < OverloadStage::kRefuseLow || (only_low && exchange.plan.priority != model::Priority::kLow)) [[likely]] {
+    if (head > Overload::kLeastPiece) exchange.promiseMemory(static_cast<int64_t>(head));
     return {};
+  }
   std::unexpected<Failure> failure = refuse(exchange);
+  exchange.was_low = only_low;
+  if (only_low) exchange.core.metrics().overload_low_refused.add();
   const uint16_t argument =
       observe::overloadArgument(static_cast<uint8_t>(exchange.overload_resource), exchange.overload_use.percent());
-  exchange.record.decide(observe::Outcome::kOverloaded, {}, argument, exchange.core.now());
+  exchange.record.decide(only_low ? observe::Outcome::kLowRefused : observe::Outcome::kOverloaded, {}, argument,
+                         exchange.core.now());
   return failure;
+}
+
+bool mayDoMore(Exchange& exchange, observe::Outcome without) {
+  const OverloadGate& gate = exchange.core.overload();
+  if (gate.stage() == OverloadStage::kNone) [[likely]]
+    return true;
+  const OverloadResource worst = gate.shared().worst();
+  const uint16_t argument = observe::overloadArgument(static_cast<uint8_t>(worst), gate.shared().use(worst).percent());
+  exchange.record.decide(without, exchange.plan.choice.route->rule, argument, exchange.core.now());
+  return false;
 }
 
 Result<void> heedOverloadInHead(Exchange& exchange, size_t bytes) {
@@ -37,7 +58,8 @@ Result<void> heedOverloadInHead(Exchange& exchange, size_t bytes) {
 
 std::string overloadWords(const Exchange& exchange) {
   if (exchange.overload_use.limit == 0) return {};
-  return "overloaded: " + describe(exchange.overload_resource, exchange.overload_use);
+  return "overloaded: " + describe(exchange.overload_resource, exchange.overload_use) +
+         (exchange.was_low ? "; low priority is refused first" : "");
 }
 
 }  // namespace remora::proxy

@@ -46,7 +46,7 @@ loop::Task<Verdict> askGrpc(Exchange& exchange, const snapshot::SharedLimit& lim
   const CoreSnapshot& snapshot = *exchange.snapshot;
   std::string question;
   if (!writeDescriptorQuestion(question, snapshot->limit_services[limit.service].source->domain,
-                               limit.source->descriptor, {exchange.request, exchange.client})) {
+                               limit.source->descriptors, {exchange.request, exchange.client})) {
     co_return Verdict{LimitResult::kUncounted, {}};
   }
   GrpcLink& link = static_cast<GrpcLink&>(snapshot.limitLink(limit.service));

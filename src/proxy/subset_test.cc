@@ -37,6 +37,17 @@ void adoptVersions(World& world, const std::vector<std::pair<std::string, std::s
   world.core().adoptEndpoints("app", std::move(set));
 }
 
+model::Config tcpConfigWith(model::Subset subset) {
+  model::Config config = basicConfig();
+  model::Chain& chain = config.listeners[0].default_chain;
+  chain.protocol = model::Protocol::kTcp;
+  chain.http.reset();
+  chain.tcp = model::TcpOptions{.cluster = "app", .subset = std::move(subset)};
+  config.route_tables.clear();
+  config.telemetry.recent = 4;
+  return config;
+}
+
 const observe::TrailEntry* subsetEntryOf(const RecentExchange& exchange) {
   const auto entries = exchange.trail.entries();
   const auto found = std::ranges::find(entries, Outcome::kSubset, &observe::TrailEntry::outcome);
@@ -98,6 +109,50 @@ TEST(Subsets, AFallbackTakesAnyAndIsSaidSo) {
   const RecentExchange last = world.last();
   ASSERT_TRUE(subsetEntryOf(last));
   EXPECT_EQ(subsetEntryOf(last)->argument, 0);
+}
+
+TEST(TcpSubset, OnlyEndpointsWithTheLabelsAreConnectedTo) {
+  World world(tcpConfigWith({.labels = {{"version", "v2"}}}));
+  adoptVersions(world, {{"10.0.0.1", "v1"}, {"10.0.0.2", "v2"}, {"10.0.0.3", "v1"}, {"10.0.0.4", "v2"}});
+  for (int i = 0; i < 12; ++i) {
+    auto client = world.client();
+    world.settle();
+    client->resetOnClose();
+    client.reset();
+    world.settle();
+  }
+  ASSERT_EQ(world.connector.dialled.size(), 12u);
+  for (const std::string& dialled : world.connector.dialled) {
+    EXPECT_TRUE(dialled == "10.0.0.2:80" || dialled == "10.0.0.4:80") << dialled;
+  }
+  ASSERT_TRUE(subsetEntryOf(world.last()));
+  EXPECT_EQ(subsetEntryOf(world.last())->argument, 2);
+}
+
+TEST(TcpSubset, OneThatRefusesIsPassedOverForAnotherOfThem) {
+  World world(tcpConfigWith({.labels = {{"version", "v2"}}}));
+  adoptVersions(world, {{"10.0.0.1", "v1"}, {"10.0.0.2", "v2"}, {"10.0.0.3", "v1"}});
+  world.connector.script = {Way::kRefuseAtOnce, Way::kAccept};
+  auto client = world.client();
+  world.settle();
+  EXPECT_EQ(world.connector.dialled, std::vector<std::string>{"10.0.0.2:80"}) << "there is no other with the labels";
+  EXPECT_TRUE(client->isReset());
+}
+
+TEST(TcpSubset, WithoutAnyTheConnectionIsResetOrFallsBack) {
+  for (const bool falls_back : {false, true}) {
+    World world(tcpConfigWith({.labels = {{"version", "v3"}}, .falls_back = falls_back}));
+    adoptVersions(world, {{"10.0.0.1", "v1"}});
+    auto client = world.client();
+    world.settle();
+    EXPECT_EQ(world.connector.dialled.size(), falls_back ? 1u : 0u);
+    EXPECT_EQ(client->isReset(), !falls_back);
+    client->resetOnClose();
+    client.reset();
+    world.settle();
+    EXPECT_EQ(world.last().reason == Reason::kNoSubset, !falls_back);
+    EXPECT_EQ(subsetEntryOf(world.last()) != nullptr, falls_back);
+  }
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ TcpConnection::TcpConnection(Core& core, Origin origin, const snapshot::TcpChain
       snapshot_(core.snapshot()),
       has_chain_(chain != nullptr),
       cluster_(chain ? chain->cluster : snapshot::Snapshot::kNoCluster),
+      subset_(chain && !chain->source->tcp->subset.labels.empty() ? &chain->source->tcp->subset : nullptr),
       idle_(chain ? chain->source->tcp->idle : Duration(0)),
       write_stall_(settings().timeouts.write_stall),
       service_(chain ? chain->source->tcp->cluster : std::string()),
@@ -67,12 +68,19 @@ loop::Task<void> TcpConnection::serve() {
 
 loop::Task<void> TcpConnection::connect() {
   const Ref<CoreSnapshot> snapshot = std::exchange(snapshot_, {});
+  const model::Subset* const subset = std::exchange(subset_, nullptr);  // the snapshot's
   if (!has_chain_) co_return fail(Reason::kNoRoute, Reached::kNo);
   const Ref<upstream::ClusterState> cluster(snapshot->cluster(cluster_));
   if (!cluster) co_return fail(Reason::kNoService, Reached::kNo);
   for (;;) {
-    endpoint_ = cluster->choose(core_.ids(), endpoint_.get());
+    endpoint_ = cluster->choose(core_.ids(), endpoint_.get(), std::nullopt, subset);
+    if (!endpoint_ && subset && !cluster->endpoints().empty()) co_return fail(Reason::kNoSubset, Reached::kNo);
     if (!endpoint_) co_return fail(cluster->hasDnsFailed() ? Reason::kDnsFailed : Reason::kNoEndpoint, Reached::kNo);
+    if (subset && record_.attempts == 0) {
+      const bool falls_back = !model::hasAll(endpoint_->endpoint.labels, subset->labels);
+      const auto count = static_cast<int64_t>(falls_back ? 0 : cluster->countOf(subset));
+      record_.decide(Outcome::kSubset, planIn(**snapshot).rule, observe::trailNumber(count), core_.now());
+    }
     if (cluster->panics() && record_.attempts == 0) {
       record_.decide(Outcome::kPanicked, {}, static_cast<uint16_t>(cluster->available()), core_.now());
     }
@@ -97,7 +105,7 @@ loop::Task<void> TcpConnection::connect() {
     }
     ++endpoint_->failures;
     record_.decide(Outcome::kAttemptFailed, {}, static_cast<uint16_t>(connected.error().reason), core_.now());
-    if (!mayTryAnother(connected.error(), record_.attempts, cluster->endpoints().size())) {
+    if (!mayTryAnother(connected.error(), record_.attempts, cluster->countOf(subset))) {
       co_return std::unexpected(connected.error());
     }
   }

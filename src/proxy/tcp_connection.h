@@ -41,6 +41,7 @@ class TcpConnection final : public Connection, loop::Runnable, loop::TaskOwner, 
   Ref<CoreSnapshot> snapshot_;
   const bool has_chain_;
   const uint32_t cluster_;
+  const model::Subset* subset_;  // the snapshot's; until connect() begins
   const Duration idle_;
   const Duration write_stall_;
   const std::string service_;

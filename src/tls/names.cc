@@ -50,6 +50,17 @@ NameVerdict checkNames(const model::PeerNames& wanted, const PeerIdentity& ident
   return NameVerdict::kFits;
 }
 
+bool fitsPattern(const model::PeerNames& wanted, const PeerIdentity& identity) {
+  const auto fits = [&](std::string_view san) {
+    if (!san.ends_with("/*")) return hasSan(identity, san);
+    san.remove_suffix(1);
+    return std::ranges::any_of(identity.uris,
+                               [&](std::string_view uri) { return uri.size() > san.size() && uri.starts_with(san); });
+  };
+  return (wanted.sans.empty() || std::ranges::any_of(wanted.sans, fits)) &&
+         (wanted.trust_domains.empty() || isOfTrustDomain(identity, wanted.trust_domains));
+}
+
 bool isForHost(const PeerIdentity& identity, std::string_view host) {
   if (host.empty()) return false;
   if (const std::string ip = ipText(host); !ip.empty()) {

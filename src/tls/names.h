@@ -17,6 +17,8 @@ enum class NameVerdict : uint8_t {
 
 // Both lists of `wanted` must be satisfied, an empty one is.
 NameVerdict checkNames(const model::PeerNames& wanted, const PeerIdentity& identity);
+// The same, where "spiffe://example.org/batch/*" stands for every URI that begins as it does before the star.
+bool fitsPattern(const model::PeerNames& wanted, const PeerIdentity& identity);
 // `host` is a DNS name or an IP address. The subject's common name never counts (RFC 9525 section 2).
 bool isForHost(const PeerIdentity& identity, std::string_view host);
 

@@ -45,6 +45,23 @@ TEST(CheckNames, EachListMustBeSatisfied) {
   EXPECT_EQ(checkNames({.trust_domains = {"example.org"}}, web), NameVerdict::kNoTrustDomain);
 }
 
+TEST(FitsPattern, AStarStandsForTheRestOfAUriOnly) {
+  PeerIdentity batch;
+  batch.uris = {"spiffe://example.org/batch/nightly"};
+  batch.dns_names = {"nightly.example.org"};
+  EXPECT_TRUE(fitsPattern({.sans = {"spiffe://example.org/batch/*"}}, batch));
+  EXPECT_TRUE(fitsPattern({.sans = {"x", "spiffe://example.org/*"}}, batch));
+  EXPECT_TRUE(fitsPattern({.sans = {"spiffe://example.org/batch/nightly"}}, batch));
+  EXPECT_TRUE(fitsPattern({.sans = {"*.example.org"}}, batch));
+  EXPECT_TRUE(fitsPattern({.trust_domains = {"example.org"}}, batch));
+  EXPECT_FALSE(fitsPattern({.sans = {"spiffe://example.org/bat/*"}}, batch));
+  EXPECT_FALSE(fitsPattern({.sans = {"spiffe://example.org/batch/nightly/*"}}, batch));
+  EXPECT_FALSE(fitsPattern({.sans = {"spiffe://example.or/*"}}, batch)) << "whole steps, not letters";
+  EXPECT_FALSE(fitsPattern({.sans = {"spiffe://example.org/*"}, .trust_domains = {"example.com"}}, batch));
+  batch.uris = {"spiffe://example.org/batch/"};
+  EXPECT_FALSE(fitsPattern({.sans = {"spiffe://example.org/batch/*"}}, batch)) << "the star stands for something";
+}
+
 TEST(IsForHost, LooksAtNamesAndAddressesOnly) {
   PeerIdentity app;
   app.subject = "CN=app.example";

@@ -4,6 +4,7 @@ import collections
 import http.client
 import json
 import re
+import ssl
 import threading
 import time
 
@@ -131,6 +132,9 @@ def test_an_adaptive_limit_comes_near_what_the_application_can_do(start_remora, 
     assert set(got) == {200}, got
     assert facts["adaptive"] and facts["min_rtt_us"] >= 50_000
     assert remora.metric("remora_upstream_adaptive_limit_changes_total") > 0
+    assert 3 <= remora.metric("remora_service_requests_limit", service="app") <= 1000
+    wait_until(lambda: remora.metric("remora_service_requests_active", service="app") == 0, what="the last of them")
+    assert remora.metric("remora_service_requests_waiting", service="app") == 0
 
 
 def test_high_priority_goes_before_what_waits(start_remora, start_server):
@@ -162,6 +166,8 @@ def test_high_priority_goes_before_what_waits(start_remora, start_server):
         for i in range(4):
             ask(f"/batch/{i}")
         wait_until(lambda: held_back(remora)["waiting"] == 2 and len(seen) == 2, what="two that wait for the share")
+        told = [remora.metric(f"remora_service_requests_{what}", service="app") for what in ("limit", "active", "waiting")]
+        assert told == [4, 2, 2]
         for i in range(2):
             ask(f"/user/{i}")
         wait_until(lambda: len(seen) == 4, what="high priority, which has room")
@@ -179,3 +185,49 @@ def test_high_priority_goes_before_what_waits(start_remora, start_server):
             thread.join()
     assert sorted(status for status, _ in got.values()) == [200] * 6 + [503, 503]
     assert "displaced the queue is full" in remora.admin("/recent")
+
+
+def test_a_certificate_says_the_priority(start_remora, start_server, authority, server, client):
+    gate, inside = threading.Semaphore(0), []
+
+    def script(connection):
+        while request := connection.read_request():
+            inside.append(request.target)
+            gate.acquire(timeout=20)
+            connection.send(answer())
+
+    identities = [{"sans": "spiffe://example.org/web/*", "is": "high"}, {"trust_domains": "example.org", "is": "low"}]
+    config = routed({"endpoints": start_server(script).address, "limits": {"requests": 2, "low_share": 50, "pending": 0}},
+                    [{"to": "app", "priority": {"identities": identities, "header": "x-priority"}}])
+    config["inbound"][0]["tls"] = {**server, "client_ca": authority.certificate, "client": "optional"}
+    remora = start_remora(config)
+    got = {}
+
+    def ask(path, shown=None, **headers):
+        def run():
+            context = ssl.create_default_context(cafile=authority.certificate)
+            if shown:
+                context.load_cert_chain(shown["certificate"], shown["key"])
+            connection = http.client.HTTPSConnection("localhost", remora.port, timeout=20, context=context)
+            connection.request("GET", path, headers=headers)
+            response = connection.getresponse()
+            got[path] = response.status, response.read().decode()
+
+        threads.append(threading.Thread(target=run))
+        threads[-1].start()
+
+    threads = []
+    try:
+        ask("/first", client)
+        wait_until(lambda: inside == ["/first"], what="one of low priority")
+        ask("/second", client, **{"X-Priority": "high"})
+        wait_until(lambda: "/second" in got, what="a refusal of another")
+        assert got["/second"][0] == 503 and "of which low priority has 1" in got["/second"][1]
+        ask("/stranger")
+        wait_until(lambda: inside == ["/first", "/stranger"], what="one of the route's own priority")
+    finally:
+        gate.release(100)
+        for thread in threads:
+            thread.join()
+    assert got["/first"][0] == got["/stranger"][0] == 200
+    assert "low for trust domain example.org" in remora.admin("/explain?url=http://localhost/")

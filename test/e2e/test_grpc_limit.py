@@ -70,6 +70,21 @@ def test_the_service_gets_the_descriptors(start_remora, start_service):
     assert headers["RateLimit"] == f'"route";r=0;t={WAIT}'
 
 
+def test_several_descriptors_go_in_one_question(start_remora, start_service):
+    """The service counts what came together: it refuses when any descriptor came too often."""
+    service = start_service(limit=2)
+    remora = start_remora(limited(service, [ORDERS], [{"key": "user", "header": "X-User"}, {"key": "path", "path": True}]))
+    client = Client(remora)
+    assert client.ask("/a", **{"X-User": "anna"})[0] == 200
+    assert client.ask("/a")[0] == 200, "without a user it is counted by the other"
+    status, headers = client.ask("/b", **{"X-User": "bob"})
+    assert (status, headers["Retry-After"]) == (429, str(WAIT)), "that one has come three times"
+    both = [[["generic_key", "orders"]], [["user", "anna"], ["path", "/a"]]]
+    assert [question["descriptors"] for question in service.questions()] == [
+        both, both[:1], [both[0], [["user", "bob"], ["path", "/b"]]]]
+    assert "and by user = header x-user, path = the path" in remora.admin("/explain?url=http://localhost/a")
+
+
 def test_over_tls(start_remora, start_service, authority, server):
     """The service as a remora with TLS before it has it."""
     service = start_service()

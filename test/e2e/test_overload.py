@@ -16,6 +16,7 @@ import pytest
 from support import load
 from support.cgroup import memory_group
 from support.fixtures import inbound
+from support.http2_load import one_http2_client
 from support.raw_client import RawClient
 from support.running import Program, free_port, is_sanitized, wait_until
 
@@ -111,7 +112,7 @@ def withstand(walled, clients_of, limit):
     wait_until(lambda: is_served(remora), 10, "the recovery")
     print(f"all is served again {time.monotonic() - ended:.2f} s after the load")
     # Every answer that began is whole and right, and every refusal says why. Those that were cut had no answer.
-    assert set(outcome) <= {"served", "refused", "cut", "unfinished"}, outcome
+    assert set(outcome) <= {"served", "refused", "cut", "unread", "unfinished"}, outcome
     assert outcome["unfinished"] == 0
     assert outcome["served"] > HELD / 4, outcome
     assert outcome["refused"] > 0 and all(WORDS.search(word) for word in outcome.words), outcome.words
@@ -141,6 +142,45 @@ def test_in_64_mib_ten_times_the_load_of_every_kind_is_withstood(walled):
     withstand(walled, clients_of, limit=80)
 
 
+@pytest.mark.timeout(60)
+def test_in_64_mib_http2_is_shed_stream_by_stream(walled):
+    """Sixteen streams on each connection: those refused say so, and take nothing from the others beside them."""
+    def clients_of(port, _, __):
+        answer = load.upload_answer(0)
+        head = [(b"x-fill-%d" % i, b"x" * 5000) for i in range(12)]
+        return [lambda hold, out: one_http2_client(port, "/hold", 16, head, answer, hold, out) for _ in range(HELD * 4 // 16)]
+
+    remora = withstand(walled, clients_of, limit=40)
+    assert remora.metric("remora_overload_refused_requests_total") > 0
+    assert remora.metric("remora_downstream_http2_connections_total") > 0
+    assert remora.metric("remora_downstream_protocol_errors_total") == 0
+
+
+def test_low_priority_is_refused_first(start_remora, start_server):
+    """With limits below what it uses already, but for those of all requests."""
+    app, copies = start_server(), start_server()
+    routes = [{"match": {"path": "/batch"}, "to": "app", "priority": "low"}, {"to": "app", "mirror": "shadow"}]
+    remora = start_remora({"inbound": [{"listen": f"127.0.0.1:{free_port()}", "routes": routes}],
+                           "services": {"app": {"endpoints": app.address}, "shadow": {"endpoints": copies.address}},
+                           "overload": {"memory": "256KiB", "stop_accepting_requests": 0, "refuse_low_priority": 90,
+                                        "stop_accepting_connections": 0}})
+    for _ in range(3):
+        with RawClient(remora.port) as client:
+            assert client.get("/user").status == 200
+        with RawClient(remora.port) as client:
+            refused = client.get("/batch")
+            assert refused.status == 503
+            assert re.search(rb"overloaded: memory \d+ of 256 KiB; low priority is refused first", refused.body)
+    assert remora.metric("remora_overload_stage") == 2
+    assert remora.metric("remora_overload_refused_low_priority_requests_total") == 3
+    assert remora.metric("remora_overload_mirrors_skipped_total") == 3
+    assert not copies.connections
+    recent = remora.admin("/recent")
+    assert "requests of low priority, as this one is, are refused before others" in recent
+    assert "no copy of the request goes to the route's mirror" in recent
+    assert "new requests of low priority are refused with 503" in remora.admin("/ready")
+
+
 def test_recent_and_ready_tell_of_it(start_remora, start_server):
     """With a limit below what it uses already."""
     app = start_server()
@@ -153,7 +193,7 @@ def test_recent_and_ready_tell_of_it(start_remora, start_server):
     recent = remora.admin("/recent?reason=overloaded")
     assert "so the request is refused before anything else is done" in recent
     assert "overloaded: memory" in remora.admin("/ready")
-    assert remora.metric("remora_overload_stage") == 2
+    assert remora.metric("remora_overload_stage") == 3
     remora.config["overload"]["memory"] = "4GiB"
     remora.write_config()
     wait_until(lambda: is_served(remora), what="the recovery")

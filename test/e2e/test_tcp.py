@@ -55,6 +55,31 @@ def test_the_server_may_speak_first(tcp_before, start_server):
         assert client.recv(100) == b"220 mail\r\n"
 
 
+def test_items_go_to_endpoints_with_some_labels(start_remora, start_server):
+    def says(word):
+        def script(connection):
+            connection.send(word)
+            connection.close()
+
+        return start_server(script).address
+
+    endpoints = [{"address": says(role), "labels": {"role": role}} for role in ("primary", "replica", "replica")]
+    ports = {role: free_port() for role in ("primary", "replica", "backup")}
+    remora = start_remora({"outbound": [{"listen": f"127.0.0.1:{port}", "tcp": {"to": {"service": "db", "labels": {"role": role}}}}
+                                        for role, port in ports.items()],
+                           "services": {"db": {"endpoints": endpoints}}})
+
+    def word(role):
+        with socket.create_connection(("127.0.0.1", ports[role]), timeout=20) as client:
+            return read_all(client).decode()
+
+    assert [word(role) for role in ("primary", "replica") for _ in range(5)] == ["primary"] * 5 + ["replica"] * 5
+    with pytest.raises(ConnectionResetError):
+        word("backup")
+    assert remora.metric("remora_tcp_connections_total", reason="no_matching_endpoint") == 1
+    assert "among the 2 endpoints with the labels" in remora.admin("/recent")
+
+
 def test_each_side_ends_by_itself(tcp_before, start_server):
     def answer_at_the_end(connection):
         connection.wait_for_end()

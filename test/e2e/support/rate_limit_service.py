@@ -83,9 +83,10 @@ def serve(port, limit, log_path):
         with lock:
             log.write(json.dumps(question) + "\n")
             log.flush()
-            key = json.dumps(question["descriptors"])
-            counts[key] += question["hits"]
-            used = counts[key]
+            keys = [json.dumps(descriptor) for descriptor in question["descriptors"]]
+            for key in keys:
+                counts[key] += question["hits"]
+            used = max(counts[key] for key in keys)
         return write_answer(used > limit, limit, max(limit - used, 0))
 
     with open(log_path, "a", encoding="ascii") as log:
