@@ -384,10 +384,12 @@ observe::ProcessFacts Process::facts() const {
   }
   for (const auto& [service, resolver] : resolvers_) {
     if (!resolver->current() || !resolver->current()->shared) continue;
-    const upstream::Permits& requests = *resolver->current()->shared->requests;
-    if (requests.most()) {
-      facts.service_limits.push_back({service, requests.most(), requests.active(), requests.waiting()});
-    }
+    const upstream::ClusterShared& shared = *resolver->current()->shared;
+    const auto add = [&](const upstream::Permits& permits, std::vector<observe::ProcessFacts::ServiceLimit>& into) {
+      if (permits.most()) into.push_back({service, permits.most(), permits.active(), permits.waiting()});
+    };
+    add(*shared.requests, facts.request_limits);
+    add(*shared.connections.permits, facts.connection_limits);
   }
   for (const control::EndpointFileFacts& file : endpoint_files_.facts()) {
     facts.endpoint_files.push_back({file.file, file.last_error.empty(), file.failures});

@@ -378,19 +378,27 @@ void renderHealthChecks(const ProcessFacts& facts, Output out) {
 
 // Nothing at all where no service has a limit.
 void renderServiceLimits(const ProcessFacts& facts, Output out) {
-  if (facts.service_limits.empty()) return;
   using Limit = ProcessFacts::ServiceLimit;
-  const auto all = [&](std::string_view name, std::string_view help, uint32_t Limit::* number) {
+  const auto all = [&](const std::vector<Limit>& limits, std::string_view name, std::string_view help,
+                       uint32_t Limit::* number) {
+    if (limits.empty()) return;
     head(out, name, "gauge", help);
-    for (const Limit& each : facts.service_limits) {
+    for (const Limit& each : limits) {
       fmt::format_to(out, "{}{{service=\"{}\"}} {}\n", name, escapeLabel(each.service), each.*number);
     }
   };
-  all("remora_service_requests_limit",
+  const std::vector<Limit>& requests = facts.request_limits;
+  all(requests, "remora_service_requests_limit",
       "Requests to the service that may run at once: limits.requests, or what adaptive_concurrency allows now.",
       &Limit::limit);
-  all("remora_service_requests_active", "Requests to it that run.", &Limit::active);
-  all("remora_service_requests_waiting", "Requests that wait until one of these ends.", &Limit::waiting);
+  all(requests, "remora_service_requests_active", "Requests to it that run.", &Limit::active);
+  all(requests, "remora_service_requests_waiting", "Requests that wait until one of these ends.", &Limit::waiting);
+  const std::vector<Limit>& connections = facts.connection_limits;
+  all(connections, "remora_service_connections_limit", "Connections that the service may have: limits.connections.",
+      &Limit::limit);
+  all(connections, "remora_service_connections_active", "Connections to it, idle ones too.", &Limit::active);
+  all(connections, "remora_service_connections_waiting", "Requests and TCP connections that wait for one of these.",
+      &Limit::waiting);
 }
 
 // Nothing at all where no rate_limit_service is asked.

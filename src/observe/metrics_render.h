@@ -61,11 +61,13 @@ struct ProcessFacts {
   std::vector<EndpointFile> endpoint_files;
   struct ServiceLimit {
     std::string service;
-    uint32_t limit = 0;  // of requests at once, as it is now
+    uint32_t limit = 0;  // as it is now
     uint32_t active = 0;
     uint32_t waiting = 0;
   };
-  std::vector<ServiceLimit> service_limits;  // of services that have one: limits.requests, or the adaptive one
+  // Of services that have one: limits.requests or the adaptive one, and limits.connections.
+  std::vector<ServiceLimit> request_limits;
+  std::vector<ServiceLimit> connection_limits;
   OverloadFacts overload;
 };
 

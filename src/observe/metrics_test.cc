@@ -166,7 +166,7 @@ TEST(Metrics, TellWhatServicesWithALimitAllow) {
   const CoreMetrics core;
   EXPECT_THAT(render(core), testing::Not(HasSubstr("# TYPE remora_service_requests")));
   ProcessFacts facts;
-  facts.service_limits = {{.service = "shop", .limit = 40, .active = 12, .waiting = 3},
+  facts.request_limits = {{.service = "shop", .limit = 40, .active = 12, .waiting = 3},
                           {.service = "a\"b", .limit = 8}};
   const std::string text = render(core, facts);
   EXPECT_THAT(text, HasSubstr("# TYPE remora_service_requests_limit gauge\n"
@@ -174,6 +174,12 @@ TEST(Metrics, TellWhatServicesWithALimitAllow) {
                               "remora_service_requests_limit{service=\"a\\\"b\"} 8\n"));
   EXPECT_THAT(text, HasSubstr("remora_service_requests_active{service=\"shop\"} 12\n"));
   EXPECT_THAT(text, HasSubstr("remora_service_requests_waiting{service=\"shop\"} 3\n"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("remora_service_connections")));
+  facts.connection_limits = {{.service = "shop", .limit = 6, .active = 5, .waiting = 1}};
+  const std::string with_connections = render(core, facts);
+  EXPECT_THAT(with_connections, HasSubstr("remora_service_connections_limit{service=\"shop\"} 6\n"));
+  EXPECT_THAT(with_connections, HasSubstr("remora_service_connections_active{service=\"shop\"} 5\n"));
+  EXPECT_THAT(with_connections, HasSubstr("remora_service_connections_waiting{service=\"shop\"} 1\n"));
 }
 
 TEST(Metrics, EscapesLabels) {

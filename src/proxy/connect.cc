@@ -128,15 +128,17 @@ loop::Task<void> leaseShared(Exchange& exchange, Freshness freshness) {
   using Learned = upstream::EndpointState::Learned;
   upstream::EndpointState& endpoint = *exchange.endpoint;
   upstream::H2Pool& pool = endpoint.h2_pool;
-  const model::PoolOptions& options = exchange.snapshot->cluster(exchange.plan.cluster)->pool();
+  const upstream::ClusterState& cluster = *exchange.snapshot->cluster(exchange.plan.cluster);
+  const model::PoolOptions& options = cluster.pool();
   for (;;) {
     while (pool.isConnecting()) {
       co_await upstream::ConnectingWait(pool, connectPatience(exchange, options));
       if (leasePooled(exchange, Freshness::kAny)) co_return loop::done;
       if (endpoint.learned == Learned::kHttp1) break;
     }
+    const bool is_http2 = cluster.protocol() == model::Protocol::kHttp2 || endpoint.learned == Learned::kHttp2;
     upstream::Permits::Permit slot;
-    co_await findRoom(exchange, freshness, slot);
+    co_await findRoom(exchange, is_http2 ? Freshness::kAny : freshness, slot);
     if (exchange.lease) co_return loop::done;
     if (pool.isConnecting() && endpoint.learned != Learned::kHttp1) continue;  // somebody began while this one waited
     std::optional<upstream::H2Pool::Connecting> connecting;

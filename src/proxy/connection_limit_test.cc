@@ -263,6 +263,20 @@ TEST(ConnectionLimit, AStreamThatEndsIsForWhoWaits) {
   EXPECT_EQ(world.apps.size(), 1u);
 }
 
+TEST(ConnectionLimit, AStreamIsAsGoodForABodyThatIsntKept) {
+  FewHttp2 world(1);
+  PipeEnd& first = world.ask();
+  PipeEnd& upload = world.ask("POST /p HTTP/1.1\r\nHost: shop\r\nContent-Length: 9000000\r\n\r\n");
+  world.apps[0]->answer(0);
+  world.settle();
+  EXPECT_EQ(statusOf(first.take()), 200);
+  ASSERT_EQ(world.apps.size(), 1u);
+  ASSERT_EQ(world.apps[0]->requests.size(), 2u);
+  world.apps[0]->answer(1, "413");
+  world.settle();
+  EXPECT_EQ(statusOf(upload.take()), 413);
+}
+
 TEST(ConnectionLimit, AnHttp2ConnectionMakesRoomForAnotherEndpoint) {
   FewHttp2 world(100);
   world.endpoints({"10.0.0.1", "10.0.0.2"});

@@ -67,11 +67,13 @@ void H2Connection::remove(H2Exchange& exchange) {
   }
 }
 
-// Heads that come in pieces, one on each connection, aren't asked for before they are complete; near the end no more of
-// them begin.
+// Heads that come in pieces, one on each connection, aren't asked for before they are complete; near the end of memory
+// no more of them begin. For all else they are answered in words.
 bool H2Connection::mayTakeRequest() {
-  if (core_.overload().ask(Overload::kLeastPiece) < OverloadStage::kStopAccepting) [[likely]]
+  OverloadGate& overload = core_.overload();
+  if (overload.ask(Overload::kLeastPiece) < OverloadStage::kStopAccepting) [[likely]]
     return true;
+  if (overload.shared().worst() != OverloadResource::kMemory) return true;
   core_.metrics().overload_refused.add();
   return false;
 }
