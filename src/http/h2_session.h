@@ -196,6 +196,7 @@ class H2Session final : private loop::Runnable, private loop::TaskOwner, private
   bool output_due_ = false;
   bool rests_ = false;  // it has read enough for this turn
   bool changed_ = false;
+  bool refused_for_owner_ = false;  // the stream that is about to be reset
   bool awaits_ping_ = false;
   uint32_t pings_sent_ = 0;
   uint32_t pings_answered_ = 0;

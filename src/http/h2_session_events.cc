@@ -31,7 +31,10 @@ H2Account* H2Session::onRequestBegin() {
   ++counts_.streams;
   if (is_flood_ || head_bytes_ > kLargestHeads * bounds_.head.bytes) return nullptr;
   if (streams_.size() >= kStreamsInDying * std::max<size_t>(bounds_.http2.streams, 1)) return nullptr;
-  if (!owner_.mayTakeRequest()) return nullptr;
+  if (!owner_.mayTakeRequest()) {
+    refused_for_owner_ = true;
+    return nullptr;
+  }
   std::unique_ptr<H2Stream> stream(new H2Stream(*this));
   H2Stream* const made = stream.get();
   streams_.add(*made);
@@ -101,6 +104,7 @@ void H2Session::onClosed(H2Account& account, H2Error code) {
 }
 
 void H2Session::onFault() {
+  if (std::exchange(refused_for_owner_, false)) return;  // it is none of the peer's
   ++counts_.resets_forced;
   ++counts_.glitches;
   countReset();

@@ -136,6 +136,7 @@ Result<void> sendRequest(Exchange& exchange) {
   const RelayTerms terms{
       .reading = exchange.patience(exchange.timeouts().body_stall, Failure{Reason::kRequestStalled}),
       .writing = exchange.patience(pool.write_stall, Failure{Reason::kUpstreamStalled, Reached::kMaybe, 0})};
+  exchange.verdict.watchUpload();
   exchange.uploads.start(runUpload(exchange, terms));
   return {};
 }

@@ -90,7 +90,8 @@ loop::Task<void> awaitConnection(Exchange& exchange, Freshness freshness, upstre
   Result<void> waited = std::unexpected(full);
   if (!exchange.is_copy && limit.permits->mayWait(priority)) {
     upstream::ConnectionQueue* const queue = freshness == Freshness::kFresh ? nullptr : &exchange.endpoint->waiting;
-    const net::Patience patience = exchange.patience(cluster.options().limits.pending_timeout, full);
+    net::Patience patience = exchange.patience(cluster.options().limits.pending_timeout, full);
+    patience.overdue.reached = Reached::kNo;
     exchange.waits_for_room = true;
     waited =
         co_await loop::asResult(upstream::ConnectionWait(queue, limit, core.loop(), patience, granted, priority, full));
@@ -107,7 +108,7 @@ loop::Task<void> awaitConnection(Exchange& exchange, Freshness freshness, upstre
   exchange.waits_for_room = false;
   exchange.sent_at = core.now();
   if (!exchange.try_deadline.isNever()) {
-    exchange.try_deadline = Deadline::after(exchange.try_deadline.instant(), core.now() - began);
+    exchange.try_deadline = Deadline::at(exchange.try_deadline.instant() + (core.now() - began));
   }
   co_return loop::done;
 }

@@ -174,6 +174,17 @@ TEST(ConnectionLimit, TheTimeOfATryBeginsAfterTheWait) {
   EXPECT_EQ(world.last().attempts, 1);
 }
 
+TEST(ConnectionLimit, AWaitWithoutTimeLeavesTheTryItsTime) {
+  Few world({.connections = 1}, [](model::Config& config) {
+    routeOf(config).retry = model::Retry{.attempts = 0, .on = model::Retry::kTimeout, .try_timeout = Milliseconds(500)};
+  });
+  world.ask();
+  PipeEnd& second = world.ask();
+  world.answer(0);
+  world.advance(Milliseconds(501));
+  EXPECT_EQ(statusOf(second.take()), 504);
+}
+
 TEST(ConnectionLimit, AHedgeDoesNotWait) {
   Few world({.connections = 1},
             [](model::Config& config) { routeOf(config).hedge = model::Hedge{.after = Milliseconds(50)}; });
@@ -203,6 +214,35 @@ TEST(ConnectionLimit, AReloadThatLowersItHolds) {
   EXPECT_EQ(world.metrics.upstream_idle.value(), 1);
 }
 
+TEST(ConnectionLimit, AReloadThatRaisesItIsHeardByWhoWaits) {
+  for (const uint32_t raised : {2u, 0u}) {
+    Few world({.connections = 1});
+    world.ask();
+    world.ask();
+    ASSERT_EQ(world.appConnections(), 1u);
+    world.adopt(World::changed([&](model::Config& config) { config.clusters[0].limits.connections = raised; }));
+    world.settle();
+    EXPECT_EQ(world.appConnections(), 2u) << raised;
+  }
+}
+
+TEST(ConnectionLimit, AllThatIsUnusedMakesRoomWhereTheLimitIsLower) {
+  Few world({}, [](model::Config& config) { config.clusters[0].balance = model::Balance::kRoundRobin; });
+  for (int i = 0; i < 4; ++i) world.ask();
+  for (size_t i = 0; i < 4; ++i) world.answer(i);
+  world.endpoints({"10.0.0.1", "10.0.0.2"});
+  const auto change = [](model::Config& config) {
+    config.clusters[0].balance = model::Balance::kRoundRobin;
+    config.clusters[0].limits.connections = 2;
+  };
+  world.adopt(World::changed(change));
+  world.ask();
+  world.ask();
+  world.settle();  // what the core asks itself for by mail
+  ASSERT_EQ(world.appConnections(), 5u);
+  EXPECT_TRUE(has(world.toApp(4), "GET /a"));
+}
+
 TEST(ConnectionLimit, OfTcpToo) {
   Few world({.pending_timeout = Milliseconds(250), .connections = 1}, [](model::Config& config) {
     model::Chain& chain = config.listeners[0].default_chain;
@@ -230,7 +270,10 @@ TEST(ConnectionLimit, OfTcpToo) {
 // Over HTTP/2 a connection has room for more streams, and who waits gets one of these.
 struct FewHttp2 : Few {
   explicit FewHttp2(uint32_t streams)
-      : Few({.connections = 1}, [](model::Config& config) { config.clusters[0].protocol = model::Protocol::kHttp2; }) {
+      : Few({.pending_timeout = Milliseconds(5000), .connections = 1}, [](model::Config& config) {
+          config.clusters[0].protocol = model::Protocol::kHttp2;
+          config.clusters[0].balance = model::Balance::kRoundRobin;
+        }) {
     http::H2Bounds bounds;
     bounds.http2.streams = streams;
     connector.on_connect = [this, bounds](PipeEnd&, PipeEnd& theirs) {
@@ -281,7 +324,7 @@ TEST(ConnectionLimit, AnHttp2ConnectionMakesRoomForAnotherEndpoint) {
   FewHttp2 world(100);
   world.endpoints({"10.0.0.1", "10.0.0.2"});
   PipeEnd& first = world.ask();
-  PipeEnd& second = world.ask();  // least_request takes the other endpoint
+  PipeEnd& second = world.ask();
   ASSERT_EQ(world.apps.size(), 1u);
   world.apps[0]->answer(0);
   world.settle();
@@ -290,6 +333,48 @@ TEST(ConnectionLimit, AnHttp2ConnectionMakesRoomForAnotherEndpoint) {
   world.apps[1]->answer(0);
   world.settle();
   EXPECT_EQ(statusOf(second.take()), 200);
+}
+
+// A connection that is neither full nor idle must give way as well, and what runs on it must not suffer.
+TEST(ConnectionLimit, AnHttp2ConnectionTakesNoMoreWhenOthersWaitLonger) {
+  FewHttp2 world(100);
+  world.endpoints({"10.0.0.1", "10.0.0.2"});
+  PipeEnd& first = world.ask();
+  PipeEnd& other = world.ask();  // for the second endpoint
+  world.advance(Milliseconds(20));
+  PipeEnd& later = world.ask();
+  ASSERT_EQ(world.apps.size(), 1u);
+  EXPECT_EQ(world.apps[0]->requests.size(), 1u);
+  world.apps[0]->answer(0);
+  world.settle();
+  EXPECT_EQ(statusOf(first.take()), 200);
+  ASSERT_EQ(world.apps.size(), 2u);
+  world.apps[1]->answer(0);
+  world.settle();
+  EXPECT_EQ(statusOf(other.take()), 200);
+  ASSERT_EQ(world.apps.size(), 3u);
+  world.apps[2]->answer(0);
+  world.settle();
+  EXPECT_EQ(statusOf(later.take()), 200);
+  EXPECT_EQ(world.metrics.replays.value(), 0u);
+}
+
+TEST(ConnectionLimit, AStreamThatNeverEndsDoesntKeepTheOthersOut) {
+  FewHttp2 world(100);
+  world.endpoints({"10.0.0.1", "10.0.0.2"});
+  world.ask();  // never answered
+  PipeEnd& other = world.ask();
+  world.advance(Milliseconds(20));
+  PipeEnd& later = world.ask();
+  world.advance(Milliseconds(900));
+  EXPECT_EQ(world.apps[0]->requests.size(), 1u);
+  world.advance(Milliseconds(200));
+  ASSERT_EQ(world.apps[0]->requests.size(), 2u) << "nobody had anything of its yielding";
+  world.apps[0]->answer(1);
+  world.settle();
+  EXPECT_EQ(statusOf(later.take()), 200);
+  world.advance(Milliseconds(5000));
+  EXPECT_TRUE(has(other.take(), "connections_full"));
 }
 
 }  // namespace

@@ -138,7 +138,8 @@ void GrpcLink::failed() {
 
 loop::Task<void> GrpcLink::connect() {
   const upstream::H2Pool::Connecting connecting(pool_);
-  Result<Connected> connected = co_await loop::asResult(dial(tls::Carries::kHttp));
+  upstream::Permits::Permit slot;
+  Result<Connected> connected = co_await loop::asResult(dial(tls::Carries::kHttp, slot));
   if (!connected || !connected->is_http2 || !cluster()) {
     failed();
     co_return loop::done;
@@ -146,7 +147,8 @@ loop::Task<void> GrpcLink::connect() {
   pool_.setOptions(cluster()->pool());
   authority_ = upstream::authorityOf(endpoint()->endpoint);
   unheard_since_.reset();
-  connection_ = &pool_.add(std::move(connected->stream), connected->tls, core().scratch(), boundsOf(*cluster()));
+  connection_ =
+      &pool_.add(std::move(connected->stream), connected->tls, core().scratch(), boundsOf(*cluster()), std::move(slot));
   co_return loop::done;
 }
 

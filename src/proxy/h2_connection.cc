@@ -73,7 +73,7 @@ bool H2Connection::mayTakeRequest() {
   OverloadGate& overload = core_.overload();
   if (overload.ask(Overload::kLeastPiece) < OverloadStage::kStopAccepting) [[likely]]
     return true;
-  if (overload.shared().worst() != OverloadResource::kMemory) return true;
+  if (!overload.shared().isMemoryFull()) return true;
   core_.metrics().overload_refused.add();
   return false;
 }

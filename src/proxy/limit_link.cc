@@ -18,15 +18,14 @@ bool LimitLink::isFor(const model::RateLimitService& service, std::string_view p
   return same == service_ && password == password_;
 }
 
-loop::Task<Connected> LimitLink::dial(tls::Carries carries) {
+loop::Task<Connected> LimitLink::dial(tls::Carries carries, upstream::Permits::Permit& slot) {
   const Ref<upstream::ClusterState> cluster = cluster_;
   endpoint_ =
       cluster ? cluster->choose(core_.ids(), is_away_ ? endpoint_.get() : nullptr) : Ref<upstream::EndpointState>();
   if (!endpoint_) co_return fail(Reason::kNoEndpoint, Reached::kNo);
   const Ref<upstream::EndpointState> endpoint = endpoint_;
-  slot_ = {};
-  slot_ = takeSlot(core_, *cluster);
-  if (!slot_) co_return std::unexpected(connectionsFull(*cluster));
+  slot = takeSlot(core_, *cluster);
+  if (!slot) co_return std::unexpected(connectionsFull(*cluster));
   const net::Patience patience{.stall = cluster->pool().connect,
                                .stalled = Failure{Reason::kConnectTimeout, Reached::kNo, 0}};
   Result<Connected> connected = co_await loop::asResult(connectTo(core_, *cluster, *endpoint, patience, carries));
@@ -49,7 +48,6 @@ void LimitLink::noteAway() {
   // Between half of it and the whole, so that those whom it failed together don't come back together.
   retry_at_ = core_.now() + backoff_ / 2 + Duration(below(core_.ids().next(), backoff_.count() / 2 + 1));
   is_away_ = true;
-  slot_ = {};
 }
 
 void LimitLink::noteBack() {

@@ -37,8 +37,8 @@ class LimitLink : public RefCounted<LimitLink> {
   // A child that ends with this link, or at stop().
   void start(loop::Task<void> task) { connecting_.start(std::move(task)); }
   void stop() { connecting_.cancel(); }
-  // Chooses an endpoint and connects to it.
-  loop::Task<Connected> dial(tls::Carries carries);
+  // Chooses an endpoint and connects to it. `slot`: what the connection has of those that the service may have.
+  loop::Task<Connected> dial(tls::Carries carries, upstream::Permits::Permit& slot);
   // False once the service's endpoints are others.
   bool isAtItsEndpoint() const;
 
@@ -54,7 +54,6 @@ class LimitLink : public RefCounted<LimitLink> {
   const std::string password_;
   Ref<upstream::ClusterState> cluster_;
   Ref<upstream::EndpointState> endpoint_;
-  upstream::Permits::Permit slot_;  // of the connection
   bool is_away_ = false;
   Instant retry_at_;
   Duration backoff_{0};

@@ -127,6 +127,8 @@ void Overload::noteMemory(OverloadUse measured) {
 void Overload::decide() {
   const std::array<uint32_t, 4> from = {bounds_.disable_http_keepalive, bounds_.refuse_low_priority,
                                         bounds_.stop_accepting_requests, bounds_.stop_accepting_connections};
+  const bool is_full = from.back() != 0 && use(OverloadResource::kMemory).percent() >= from.back();
+  is_memory_full_.store(is_full, std::memory_order_relaxed);
   const auto was = static_cast<size_t>(stage());
   size_t highest = 0;
   double worst = -1;

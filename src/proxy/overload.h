@@ -84,6 +84,8 @@ class Overload {
   // What made it so, or the one nearest to it.
   OverloadResource worst() const { return worst_.load(std::memory_order_relaxed); }
   OverloadUse use(OverloadResource resource) const;
+  // So much of it is used that by itself it is the last stage.
+  bool isMemoryFull() const { return is_memory_full_.load(std::memory_order_relaxed); }
   // "memory 59 of 64 MiB"
   std::string words() const;
   // A body is read this much at a time: less when little is left for those that run.
@@ -109,6 +111,7 @@ class Overload {
   std::vector<OverloadCore> cores_;
   std::mutex measuring_;  // bounds_ and the meter
   model::Overload bounds_;
+  std::atomic<bool> is_memory_full_{false};
   std::array<Use, static_cast<size_t>(OverloadResource::kCount)> uses_;
   std::atomic<OverloadStage> stage_{OverloadStage::kNone};
   std::atomic<OverloadResource> worst_{OverloadResource::kMemory};

@@ -59,8 +59,10 @@ void RedisLink::forget(RedisWait& wait) {
 }
 
 loop::Task<void> RedisLink::connect() {
-  Result<Connected> connected = co_await loop::asResult(dial(tls::Carries::kBytes));
+  upstream::Permits::Permit slot;
+  Result<Connected> connected = co_await loop::asResult(dial(tls::Carries::kBytes, slot));
   if (connected) {
+    slot_ = std::move(slot);
     begin(std::move(connected->stream));
   } else {
     failed();
@@ -156,6 +158,7 @@ void RedisLink::failed() {
 
 void RedisLink::close(LimitResult why) {
   stream_.reset();
+  slot_ = {};
   state_ = State::kClosed;
   greetings_ = 0;
   unsent_.clear();

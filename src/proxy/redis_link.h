@@ -42,6 +42,7 @@ class RedisLink final : public LimitLink, loop::Runnable {
   void failed();
   bool isKept() const;
 
+  upstream::Permits::Permit slot_;  // of the connection; given back once it is closed
   std::unique_ptr<net::Stream> stream_;
   State state_ = State::kClosed;
   Instant heard_at_;              // or when the first of those that wait was asked

@@ -321,5 +321,17 @@ TEST(RedisLink, AReloadWhileQuestionsWaitStillAnswersThem) {
   EXPECT_TRUE(counted.redis().isEnded()) << "nobody needs it any more";
 }
 
+TEST(RedisLink, ItsConnectionIsOneOfThoseThatTheServiceMayHave) {
+  Counted counted;
+  counted.config.clusters[1].limits.connections = 1;
+  counted.world.adopt(counted.config);
+  counted.greet();
+  const auto& slots = *counted.world.core().snapshot()->clusters()[1]->shared().connections.permits;
+  EXPECT_EQ(slots.active(), 1u);
+  counted.world.connector.apps[0].reset();
+  counted.world.settle();
+  EXPECT_EQ(slots.active(), 0u) << "it is closed between two questions";
+}
+
 }  // namespace
 }  // namespace remora::proxy::test

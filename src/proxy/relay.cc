@@ -104,7 +104,7 @@ Result<Moved> relayWhatIsThere(http::MessageBody& from, http::MessageWriter& to)
 loop::Task<void> relayBody(http::MessageBody& from, http::MessageWriter& to, RelayTerms terms) {
   loop::Loop& loop = from.stream().loop();
   for (;;) {
-    const Instant since = loop.now();
+    Instant since = loop.now();
     if (!to.isDrained()) {
       co_await to.drained(terms.writing);
       if (terms.waited) *terms.waited += loop.now() - since;
@@ -115,6 +115,7 @@ loop::Task<void> relayBody(http::MessageBody& from, http::MessageWriter& to, Rel
         co_return loop::done;
       case Moved::kOutputFull:
         if (!to.isDrained()) break;
+        since = loop.now();
         co_await to.roomWait(terms.writing);
         if (terms.waited) *terms.waited += loop.now() - since;
         break;

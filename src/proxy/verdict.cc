@@ -42,10 +42,20 @@ Verdict verdictOfGrpc(std::optional<uint32_t> status) {
   }
 }
 
+// The endpoint has all that came of the request, but that isn't all of it: it has nothing to answer yet, and may give
+// up.
+bool waitsForClient(const Exchange& exchange) {
+  if (exchange.upload == Exchange::Upload::kFailed) return true;
+  return exchange.upload == Exchange::Upload::kRunning && exchange.upload_writer->isDrained();
+}
+
 // By what is known with the head. Nothing where the fault was the client's, or our own.
 std::optional<Verdict> verdictOf(const Exchange& exchange, const Result<void>& outcome) {
   if (!outcome) {
-    if (exchange.waits_for_room || rowOf(outcome.error().reason).side != Side::kUpstream) return std::nullopt;
+    const Reason reason = outcome.error().reason;
+    if (exchange.waits_for_room || rowOf(reason).side != Side::kUpstream) return std::nullopt;
+    const bool has_ended = reason == Reason::kUpstreamClosed || reason == Reason::kUpstreamReset;
+    if ((has_ended || isTimeout(reason)) && waitsForClient(exchange)) return std::nullopt;
     return Verdict::kLocalFailure;
   }
   const uint16_t status = exchange.response.status;
@@ -123,7 +133,15 @@ void AwaitedVerdict::watch() {
   exchange_.core.loop().timers().arm(*this, Deadline::after(exchange_.core.now(), kRunsWell));
 }
 
+void AwaitedVerdict::watchUpload() {
+  if (exchange_.probe) exchange_.core.loop().timers().arm(*this, Deadline::after(exchange_.core.now(), kRunsWell));
+}
+
 void AwaitedVerdict::onTime() {
+  if (state_ == State::kNone) {
+    exchange_.probe = {};
+    return;
+  }
   if (std::exchange(state_, State::kToldGood) == State::kAwaited) settle(Verdict::kGood);
 }
 
@@ -163,6 +181,7 @@ std::optional<Verdict> AwaitedVerdict::atEnd(const Result<void>& relayed) const 
 bool AwaitedVerdict::isEndpointsFault(const Failure& failure) const {
   if (rowOf(failure.reason).side != Side::kUpstream || isTimeout(failure.reason)) return false;
   if (waited_for_client >= kSlowReader) return false;
+  if (exchange_.upload == Exchange::Upload::kFailed) return false;
   const bool is_http1 = exchange_.lease && !exchange_.lease.h2();
   return !is_http1 || exchange_.upload == Exchange::Upload::kDone;
 }

@@ -43,6 +43,8 @@ class AwaitedVerdict final : private loop::Timer {
   void noteLast(const Result<void>& outcome);
   // The answer doesn't end with what is here of it.
   void watch();
+  // Nor does the request with what was sent of it: who takes long to send it gives the breaker's probe back.
+  void watchUpload();
   // The answer has ended or won't go on: relayed whole, cut for a reason, or of no use (the request is sent again). A
   // second call does nothing.
   void end(const Result<void>& relayed);

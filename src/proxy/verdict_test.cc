@@ -313,5 +313,35 @@ TEST(Verdict, TheEndpointThatLosesToItsHedgeIsKnownToBeSlow) {
   EXPECT_EQ(world.metrics.hedges_won.value(), 1u) << "once is enough to know it";
 }
 
+// Whoever sends a body slowly must not make a service look ill that gives up on it, nor keep others from trying it.
+TEST(Verdict, AServiceThatWaitsForTheClientIsntBlamed) {
+  const std::string begun = "POST /a HTTP/1.1\r\nHost: shop\r\nContent-Length: 10\r\n\r\nabc";
+  for (const bool breaks_off : {true, false}) {
+    Watched watched([](model::Config& config) {
+      routeOf(config).retry = model::Retry{.attempts = 0, .on = 0, .try_timeout = Milliseconds(500)};
+    });
+    for (int i = 0; i < 25; ++i) {
+      const size_t app = watched.ask(begun);
+      if (breaks_off) {
+        watched.breakOff(app);
+      } else {
+        watched.world.advance(Milliseconds(501));
+      }
+      watched.clients.back().reset();
+      watched.world.settle();
+    }
+    EXPECT_EQ(watched.ejections(), 0u) << breaks_off;
+  }
+}
+
+TEST(Verdict, ASlowUploadGivesTheProbeBack) {
+  Watched watched(kOneProbe);
+  watched.openAndWait();
+  watched.ask("POST /a HTTP/1.1\r\nHost: shop\r\nContent-Length: 10\r\n\r\nabc");
+  EXPECT_TRUE(watched.isRefused());
+  watched.world.advance(seconds(5));
+  EXPECT_FALSE(watched.isRefused());
+}
+
 }  // namespace
 }  // namespace remora::proxy::test

@@ -33,6 +33,7 @@ void ClusterState::configure(const model::Cluster& cluster, std::shared_ptr<cons
   options_.endpoints.clear();
   for (const Ref<EndpointState>& endpoint : endpoints_) endpoint->setOptions(options_.pool);
   shared_->applyLimits(options_);
+  shared_->offerRoom(loop_);
   seen_version_ = 0;
 }
 
@@ -62,8 +63,12 @@ void ClusterState::adopt(EndpointSetPtr set) {
     health_.push_back(state->endpoint.health.get());
     endpoints_.push_back(std::move(state));
   }
+  model::PoolOptions keeps_none = options_.pool;
+  keeps_none.max_idle = 0;
   for (const Ref<EndpointState>& gone : kept) {
-    if (gone) gone->closeIdle();
+    if (!gone) continue;
+    gone->closeIdle();
+    gone->setOptions(keeps_none);
   }
   if (set->shared && set->shared != shared_) {
     shared_->connections.leave(*this);
@@ -72,6 +77,7 @@ void ClusterState::adopt(EndpointSetPtr set) {
     rate_ = 0;
   }
   shared_->applyLimits(options_);
+  shared_->offerRoom(loop_);
   set_ = std::move(set);
   seen_version_ = 0;
 }

@@ -23,7 +23,9 @@ namespace remora::upstream {
 
 class ClusterState : public RefCounted<ClusterState>, public ConnectionLimit::Member {
  public:
-  ClusterState(loop::Loop& loop, observe::CoreMetrics& metrics) : loop_(loop), metrics_(metrics) {}
+  ClusterState(loop::Loop& loop, observe::CoreMetrics& metrics) : loop_(loop), metrics_(metrics) {
+    shared_->connections.join(loop_, *this);
+  }
   ~ClusterState() override;
 
   // New settings and new endpoints; endpoints that stay keep their connections.

@@ -18,10 +18,10 @@ void ConnectionLimit::leave(const Member& member) {
 }
 
 // A seat's loop runs as long as it is among `seats_`.
-void ConnectionLimit::askOthers(const loop::Loop& here) {
+void ConnectionLimit::askAll() {
   const std::lock_guard lock(mutex_);
   for (const std::shared_ptr<Seat>& seat : seats_) {
-    if (&seat->loop == &here || seat->is_asked.exchange(true)) continue;
+    if (seat->is_asked.exchange(true)) continue;
     seat->loop.mailbox().post([permits = permits, seat] { answer(permits, *seat); });
   }
 }

@@ -28,8 +28,8 @@ class ConnectionLimit {
   // On the loop's thread; whoever has joined leaves before it ends.
   void join(loop::Loop& loop, Member& member);
   void leave(const Member& member);
-  // Somebody on the loop `here` waits for a permit: the other cores give up what they don't use, as long as one waits.
-  void askOthers(const loop::Loop& here);
+  // Somebody waits for a permit: all cores give up what they don't use, as long as one waits.
+  void askAll();
 
  private:
   struct Seat {

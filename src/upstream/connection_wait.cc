@@ -24,7 +24,7 @@ ConnectionWait::ConnectionWait(ConnectionQueue* queue, ConnectionLimit& limit, l
                                const net::Patience& patience, GrantedConnection& into, Priority priority, Failure full)
     : PermitWait(limit.permits, loop, patience, into.slot, priority, full), permits_(limit.permits), into_(into) {
   if (isDone()) return;
-  limit.askOthers(loop);
+  limit.askAll();
   if (!queue) return;
   line_ = &queue->lines_[static_cast<size_t>(priority)];
   place_ = line_->insert(line_->end(), this);

@@ -52,6 +52,7 @@ void H2Connection::run() {
   lend();
   if (!session_.isIdle()) return;
   idle_since_ = pool_.loop_.now();
+  yields_since_ = Instant{0};
   // Told to go away, used up, or in the place of one that others wait for.
   const Permits* const slots = slot_.of();
   if (!mayOpen() || (slots && (slots->waiting() > 0 || slots->isOver()))) return retire();
@@ -72,28 +73,45 @@ void H2Connection::retire() {
   pool_.drop(*this);
 }
 
-// Streams for those who wait, since the service may have no more connections. Where others wait for so long that it is
-// their turn, it takes no more streams and makes room for a connection of theirs.
+// Streams for those who wait, since the service may have no more connections.
 void H2Connection::lend() {
   const Permits* const slots = slot_.of();
   while (slots && slots->waiting() > 0 && mayOpen()) {
     ConnectionWait* const first = pool_.queue_.first();
-    if (first ? first->mustYield() : mustMakeRoom()) return session_.goAway();
-    if (!first) return;
+    if (!first || yields(first->mustYield())) return;
     std::unique_ptr<http::H2Stream> stream = open();
     if (!stream) return;
     first->give(std::move(stream), *this);
   }
 }
 
-bool H2Connection::mustMakeRoom() const {
-  const std::optional<Permits::Claim> next = slot_.of()->nextInLine();
-  return next && next->since + kConnectionTurn < pool_.loop_.now();
+bool H2Connection::mayTakeNext() {
+  if (!mayOpen()) return false;
+  Permits* const slots = slot_.of();
+  if (!slots || slots->waiting() == 0) return true;
+  const std::optional<Permits::Claim> next = slots->nextInLine();
+  return !yields(next && next->since + kConnectionTurn < pool_.loop_.now());
+}
+
+bool H2Connection::yields(bool is_others_turn) {
+  if (!is_others_turn) return false;
+  const Instant now = pool_.loop_.now();
+  if (yields_since_ == Instant{0}) yields_since_ = now;
+  return now - yields_since_ < kYieldsFor;
 }
 
 H2Connection* H2Pool::connectionWithRoom() {
-  const auto found = std::ranges::find_if(connections_, [](const auto& connection) { return connection->mayOpen(); });
-  return found == connections_.end() ? nullptr : found->get();
+  const auto found = std::ranges::find_if(connections_, [](const auto& each) { return each->mayTakeNext(); });
+  if (found != connections_.end()) return found->get();
+  const bool may_wait = std::ranges::any_of(connections_, [](const auto& each) { return each->isLimited(); });
+  if (may_wait && !isArmed()) loop_.arm(*this, kConnectionTurn);
+  return nullptr;
+}
+
+// Not every change that makes room is told of: whose turn it is, or how much is unsent.
+void H2Pool::onTime() {
+  for (const auto& connection : connections_) connection->lend();
+  if (queue_.first()) loop_.arm(*this, kConnectionTurn);
 }
 
 H2Connection& H2Pool::add(std::unique_ptr<net::Stream> transport, const tls::Facts* tls, std::span<char> scratch,

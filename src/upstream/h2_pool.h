@@ -31,6 +31,8 @@ class H2Connection final : http::H2Session::Owner, loop::Runnable, loop::Timer {
   http::H2Session& session() { return session_; }
   const tls::Facts* tls() const { return tls_; }
   bool mayOpen() const;
+  // And a request that comes now may have a stream of it: nobody else has waited for so long that it is their turn.
+  bool mayTakeNext();
   // It won't take another stream: used up, told to go away, or ended.
   bool isSpent() const;
   // A stream for one exchange; null when it takes no more after all.
@@ -44,7 +46,8 @@ class H2Connection final : http::H2Session::Owner, loop::Runnable, loop::Timer {
   void onTime() override;
 
   void lend();
-  bool mustMakeRoom() const;
+  bool isLimited() const { return slot_.of() && slot_.of()->most() != 0; }
+  bool yields(bool is_others_turn);
   void retire();
 
   Permits::Permit slot_;  // given back once the transport is closed
@@ -54,10 +57,11 @@ class H2Connection final : http::H2Session::Owner, loop::Runnable, loop::Timer {
   http::H2Session session_;
   Instant made_;
   Instant idle_since_;
+  Instant yields_since_{0};  // 0: it doesn't, or had no stream since
   uint64_t exchanges_ = 0;
 };
 
-class H2Pool {
+class H2Pool final : private loop::Timer {
  public:
   // `queue`: of those who wait for a connection to the endpoint; outlives this.
   H2Pool(loop::Loop& loop, observe::CoreMetrics& metrics, ConnectionQueue& queue)
@@ -93,6 +97,7 @@ class H2Pool {
  private:
   friend class H2Connection;
   friend class ConnectingWait;
+  void onTime() override;
   void drop(H2Connection& connection);
   void wakeWaiters();
 
@@ -104,6 +109,10 @@ class H2Pool {
   Connecting* connecting_ = nullptr;
   class ConnectingWait* waiters_ = nullptr;
 };
+
+// Where others wait for its place a connection takes no new streams, so that it falls idle and is closed; but for no
+// longer than this, if its streams don't end: then nobody would have anything of it.
+inline constexpr Duration kYieldsFor = std::chrono::seconds(1);
 
 // Until the one that connects is done, one way or the other; at the deadline it fails with `late`.
 class ConnectingWait final : public loop::Wait, private loop::Timer {

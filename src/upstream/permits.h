@@ -42,6 +42,8 @@ class Permits {
 
   // `most`: 0 is no limit. `low_percent`: of it, for those of low priority.
   void setBounds(uint32_t most, uint32_t waiting_most, uint32_t low_percent = 100);
+  // Gives what there is to those who wait, on the thread of `here`: after setBounds().
+  static void handOut(const std::shared_ptr<Permits>& self, loop::Loop& here);
   uint32_t most() const { return most_.load(std::memory_order_relaxed); }
   uint32_t mostFor(Priority priority) const;
   uint32_t active() const { return active_.load(std::memory_order_relaxed); }
@@ -88,7 +90,6 @@ class Permits {
   void remove(Waiter& waiter, Waiter::State into);
   bool leave(Waiter& waiter);
   std::shared_ptr<Waiter> next();
-  static void handOut(const std::shared_ptr<Permits>& self, loop::Loop& here);
   static void deliver(const std::shared_ptr<Permits>& self, Waiter& waiter);
 
   std::atomic<uint32_t> most_{0};

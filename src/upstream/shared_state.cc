@@ -130,6 +130,11 @@ void ClusterShared::applyLimits(const model::Cluster& options) {
   connections.permits->setBounds(options.limits.connections, options.limits.pending);
 }
 
+void ClusterShared::offerRoom(loop::Loop& here) const {
+  Permits::handOut(requests, here);
+  Permits::handOut(connections.permits, here);
+}
+
 void ClusterShared::setChecked(EndpointHealth& endpoint, Checked checked) {
   if (endpoint.checked.exchange(checked, std::memory_order_relaxed) == checked) return;
   version_.fetch_add(1, std::memory_order_release);

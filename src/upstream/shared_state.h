@@ -106,6 +106,8 @@ class ClusterShared {
   // What may be under way: the limit that is configured, or the adaptive one where it is lower.
   void applyLimits(const model::Cluster& options);
   bool isAdaptive(const model::Cluster& options) const;
+  // To those who wait, on the thread of `here`: more may be allowed than before.
+  void offerRoom(loop::Loop& here) const;
 
   AdaptiveLimit adaptive;
   AdmissionControl admission;
