@@ -14,7 +14,9 @@ H1Connection::H1Connection(Core& core, Origin origin, Takes takes)
       Downstream(*this, transport(), nullptr),
       takes_http2_(takes == Takes::kHttp2Too) {}
 
-H1Connection::~H1Connection() = default;
+H1Connection::~H1Connection() {
+  serving_.destroy();  // before the exchange that it serves
+}
 
 void H1Connection::start() {
   transport().setWatcher(this);
