@@ -44,7 +44,7 @@ class ConnectionWait final : public PermitWait {
   // `queue`: null where only a new one will do. The others: see PermitWait.
   ConnectionWait(ConnectionQueue* queue, ConnectionLimit& limit, loop::Loop& loop, const net::Patience& patience,
                  GrantedConnection& into, Priority priority, Failure full);
-  ~ConnectionWait();
+  ~ConnectionWait() override;
 
   // One on another core, or for another endpoint of the service, has waited so much longer that it goes first.
   bool mustYield() const;
