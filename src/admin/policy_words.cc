@@ -80,10 +80,9 @@ std::string namesText(const model::PeerNames& names) {
 }
 
 std::string priorityText(const model::RoutePriority& priority) {
-  constexpr std::string_view kNames[] = {"high", "normal", "low"};
-  std::string text = fmt::format("priority: {}", kNames[static_cast<size_t>(priority.is)]);
+  std::string text = fmt::format("priority: {}", model::nameOf(priority.is));
   for (const model::IdentityPriority& each : priority.identities) {
-    text += fmt::format("; {} for {}", kNames[static_cast<size_t>(each.is)], namesText(each.names));
+    text += fmt::format("; {} for {}", model::nameOf(each.is), namesText(each.names));
   }
   if (!priority.identities.empty()) text += " (as the client's verified certificate says; the first that fits)";
   if (priority.header.empty()) return text;

@@ -1,5 +1,6 @@
 // The part of the table of keys that tells what holds requests to a service back by how it does.
 #include "control/config_forms.h"
+#include "model/priority.h"
 
 namespace remora::control {
 
@@ -41,8 +42,7 @@ constexpr KeySpec kAdmissionControlKeys[] = {
     {"reject_most", kPercent, "80", "percent that are refused at most"},
 };
 
-constexpr std::string_view kPriorityWords[] = {"high", "normal", "low"};
-constexpr Form kPriority[] = {word(kPriorityWords)};
+constexpr Form kPriority[] = {word(model::kPriorityNames)};
 constexpr Form kSan[] = {text("a name such as spiffe://example.org/batch/*, api.example.com or 10.0.0.1")};
 constexpr Form kSans[] = {kSan[0], listOf(kSan)};
 constexpr Form kTrustDomain[] = {text("a trust domain such as example.org")};

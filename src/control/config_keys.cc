@@ -2,6 +2,7 @@
 
 #include "control/config_forms.h"
 #include "control/units.h"
+#include "model/priority.h"
 
 namespace remora::control {
 
@@ -201,8 +202,7 @@ constexpr Form kRewrite[] = {object(kRewriteSpec)};
 constexpr Form kHeaderChanges[] = {object(kHeaderChangesSpec)};
 
 constexpr Form kRateLimit[] = {kRate[0], object(kRateLimitSpec)};
-constexpr std::string_view kRoutePriorityWords[] = {"high", "normal", "low"};
-constexpr Form kRoutePriority[] = {word(kRoutePriorityWords), object(kRoutePrioritySpec)};
+constexpr Form kRoutePriority[] = {word(model::kPriorityNames), object(kRoutePrioritySpec)};
 constexpr Form kFault[] = {object(kFaultSpec)};
 constexpr Form kHedge[] = {{Kind::kBool}, kTime[0], object(kHedgeSpec)};
 constexpr Form kMirrorItem[] = {kServiceName[0], object(kMirrorSpec)};

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/tls.h"
@@ -13,6 +14,10 @@ namespace remora::model {
 enum class Priority : uint8_t { kHigh, kNormal, kLow };
 
 inline constexpr size_t kPriorities = 3;
+inline constexpr std::string_view kPriorityNames[kPriorities] = {"high", "normal", "low"};
+constexpr std::string_view nameOf(Priority priority) {
+  return kPriorityNames[static_cast<size_t>(priority)];
+}
 
 // Of those of a client whose certificate, verified, says who it is.
 struct IdentityPriority {

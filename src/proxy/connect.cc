@@ -59,51 +59,44 @@ Result<void> leaseFresh(Exchange& exchange, Connected connected, upstream::Permi
 
 // What was given by who needed it no longer.
 bool leaseGiven(Exchange& exchange, upstream::GrantedConnection& given) {
-  upstream::EndpointState& endpoint = *exchange.endpoint;
   observe::CoreMetrics& metrics = exchange.core.metrics();
   if (given.connection) {
-    exchange.describeUpstreamTls(given.connection->tls());
     exchange.lease = upstream::Lease(exchange.endpoint, std::move(given.connection), metrics);
   } else if (given.stream) {
-    const bool is_there = endpoint.h2_pool.holds(*given.shared);
-    exchange.describeUpstreamTls(is_there ? given.shared->tls() : nullptr);
     exchange.lease = upstream::Lease(exchange.endpoint, std::move(given.stream), metrics);
     exchange.shared_connection = given.shared;
   } else {
     return false;
   }
+  describeLease(exchange);
   metrics.upstream_reused.add();
   exchange.record.reused = true;
   return true;
 }
 
-// The service has as many connections as it may: until one more may be made, or one is given.
-loop::Task<void> awaitConnection(Exchange& exchange, Freshness freshness, upstream::GrantedConnection& granted) {
+// The same as awaitConnection(), for a request.
+loop::Task<void> awaitRoom(Exchange& exchange, Freshness freshness, upstream::GrantedConnection& granted) {
   Core& core = exchange.core;
   upstream::ClusterState& cluster = *exchange.snapshot->cluster(exchange.plan.cluster);
-  upstream::ConnectionLimit& limit = cluster.shared().connections;
-  const model::Priority priority = exchange.plan.priority;
   const Failure full = connectionsFull(cluster);
   const Instant began = core.now();
-  exchange.record.decide(observe::Outcome::kConnectionsFull, {}, observe::trailNumber(full.detail), began);
-  // For a copy nobody waits.
-  Result<void> waited = std::unexpected(full);
-  if (!exchange.is_copy && limit.permits->mayWait(priority)) {
-    upstream::ConnectionQueue* const queue = freshness == Freshness::kFresh ? nullptr : &exchange.endpoint->waiting;
-    net::Patience patience = exchange.patience(cluster.options().limits.pending_timeout, full);
-    patience.overdue.reached = Reached::kNo;
-    exchange.waits_for_room = true;
-    waited =
-        co_await loop::asResult(upstream::ConnectionWait(queue, limit, core.loop(), patience, granted, priority, full));
-  }
+  net::Patience patience = exchange.patience(cluster.options().limits.pending_timeout, full);
+  patience.overdue.reached = Reached::kNo;
+  exchange.waits_for_room = true;
+  const Result<void> waited = co_await loop::asResult(
+      awaitConnection(core, cluster, exchange.record,
+                      {.queue = freshness == Freshness::kFresh ? nullptr : &exchange.endpoint->waiting,
+                       .patience = patience,
+                       .priority = exchange.plan.priority,
+                       .may_wait = !exchange.is_copy},  // for a copy nobody waits
+                      granted));
   if (!waited) {
     if (waited.error().reason == full.reason) {
-      core.metrics().connections_overflowed.add();
-      exchange.held_back = fmt::format("limit {}, {}", full.detail, describeQueue(*limit.permits, began, core.now()));
+      const std::string queue = describeQueue(*cluster.shared().connections.permits, began, core.now());
+      exchange.held_back = fmt::format("limit {}, {}", full.detail, queue);
     }
     co_return waited;
   }
-  exchange.record.decide(observe::Outcome::kConnectionFree, {}, observe::trailMillis(core.now() - began), core.now());
   // An attempt has its time from when it can be made.
   exchange.waits_for_room = false;
   exchange.sent_at = core.now();
@@ -119,7 +112,7 @@ loop::Task<void> findRoom(Exchange& exchange, Freshness freshness, upstream::Per
   slot = takeSlot(exchange.core, cluster, exchange.plan.priority);
   if (slot) co_return loop::done;
   upstream::GrantedConnection granted;
-  co_await awaitConnection(exchange, freshness, granted);
+  co_await awaitRoom(exchange, freshness, granted);
   if (!leaseGiven(exchange, granted)) slot = std::move(granted.slot);
   co_return loop::done;
 }
@@ -158,15 +151,34 @@ bool mayShare(const Exchange& exchange) {
 
 upstream::Permits::Permit takeSlot(Core& core, upstream::ClusterState& cluster, model::Priority priority) {
   const std::shared_ptr<upstream::Permits>& slots = cluster.shared().connections.permits;
-  if (slots->tryTake(priority) || (slots->waiting() == 0 && cluster.retireIdle() && slots->tryTake(priority))) {
-    return {slots, core.loop()};
+  upstream::Permits::Permit slot = upstream::Permits::take(slots, core.loop(), priority);
+  if (!slot && slots->waiting() == 0 && cluster.retireIdle()) {
+    slot = upstream::Permits::take(slots, core.loop(), priority);
   }
-  return {};
+  return slot;
 }
 
 Failure connectionsFull(const upstream::ClusterState& cluster) {
   const auto most = static_cast<int32_t>(cluster.shared().connections.permits->most());
   return {Reason::kConnectionsFull, Reached::kNo, most};
+}
+
+loop::Task<void> awaitConnection(Core& core, upstream::ClusterState& cluster, observe::ExchangeRecord& record,
+                                 ConnectionTerms terms, upstream::GrantedConnection& granted) {
+  const Failure full = connectionsFull(cluster);
+  const Instant began = core.now();
+  record.decide(observe::Outcome::kConnectionsFull, {}, observe::trailNumber(full.detail), began);
+  Result<void> waited = std::unexpected(full);
+  if (terms.may_wait) {
+    waited = co_await loop::asResult(upstream::ConnectionWait(terms.queue, cluster.shared().connections, core.loop(),
+                                                              terms.patience, granted, terms.priority, full));
+  }
+  if (waited) {
+    record.decide(observe::Outcome::kConnectionFree, {}, observe::trailMillis(core.now() - began), core.now());
+  } else if (waited.error().reason == full.reason) {
+    core.metrics().connections_overflowed.add();
+  }
+  co_return waited;
 }
 
 loop::Task<Connected> connectTo(Core& core, const upstream::ClusterState& cluster, upstream::EndpointState& endpoint,
@@ -204,6 +216,12 @@ bool leasePooled(Exchange& exchange, Freshness freshness) {
   metrics.upstream_reused.add();
   exchange.record.reused = true;
   return true;
+}
+
+void describeLease(Exchange& exchange) {
+  if (!exchange.lease.h2()) return exchange.describeUpstreamTls(exchange.lease.connection().tls());
+  const bool is_there = exchange.endpoint->h2_pool.holds(*exchange.shared_connection);
+  exchange.describeUpstreamTls(is_there ? exchange.shared_connection->tls() : nullptr);
 }
 
 loop::Task<void> leaseConnected(Exchange& exchange, Freshness freshness) {

@@ -22,6 +22,17 @@ upstream::Permits::Permit takeSlot(Core& core, upstream::ClusterState& cluster,
 // What who finds none fails with.
 Failure connectionsFull(const upstream::ClusterState& cluster);
 
+struct ConnectionTerms {
+  upstream::ConnectionQueue* queue = nullptr;  // of the endpoint; null: only a new connection will do
+  net::Patience patience;
+  model::Priority priority = model::Priority::kNormal;
+  bool may_wait = true;
+};
+// The service has as many connections as it may: until one more may be made, or one is given. Trail and metrics hear of
+// it; what the references lead to holds until it ends.
+loop::Task<void> awaitConnection(Core& core, upstream::ClusterState& cluster, observe::ExchangeRecord& record,
+                                 ConnectionTerms terms, upstream::GrantedConnection& granted);
+
 // Connects as the cluster asks, and counts. Both must hold until it ends. A failure always says that the endpoint got
 // nothing.
 loop::Task<Connected> connectTo(Core& core, const upstream::ClusterState& cluster, upstream::EndpointState& endpoint,
@@ -34,6 +45,8 @@ loop::Task<void> awaitExtendedConnect(Exchange& exchange);
 // Both lease exchange.endpoint into exchange.lease. Without waiting; false: nothing of the pool will do. HTTP/2
 // connections are shared, so that kFresh means nothing to them.
 bool leasePooled(Exchange& exchange, Freshness freshness);
+// Notes what TLS settled for the connection that exchange.lease is of; that of a stream may be gone by now.
+void describeLease(Exchange& exchange);
 // Waits where the service may have no more connections. A failure always says that the endpoint got nothing of the
 // request.
 loop::Task<void> leaseConnected(Exchange& exchange, Freshness freshness);

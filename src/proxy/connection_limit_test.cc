@@ -38,6 +38,15 @@ struct Few : World {
   std::vector<std::unique_ptr<PipeEnd>> clients;
 };
 
+void takeTurns(model::Config& config) {
+  config.clusters[0].balance = model::Balance::kRoundRobin;
+}
+
+// Two endpoints, which get requests in turns, and one connection.
+struct OneForTwo : Few {
+  OneForTwo() : Few({.connections = 1}, takeTurns) { endpoints({"10.0.0.1", "10.0.0.2"}); }
+};
+
 TEST(ConnectionLimit, WhoWaitsGetsTheOneThatIsGivenBack) {
   Few world({.connections = 1});
   PipeEnd& first = world.ask();
@@ -74,9 +83,7 @@ TEST(ConnectionLimit, WhoWaitsInVainIsToldOfTheLimit) {
 }
 
 TEST(ConnectionLimit, OneThatNobodyUsesMakesRoomForAnotherEndpoint) {
-  Few world({.connections = 1},
-            [](model::Config& config) { config.clusters[0].balance = model::Balance::kRoundRobin; });
-  world.endpoints({"10.0.0.1", "10.0.0.2"});
+  OneForTwo world;
   world.ask();
   world.answer(0);
   PipeEnd& second = world.ask();
@@ -88,9 +95,7 @@ TEST(ConnectionLimit, OneThatNobodyUsesMakesRoomForAnotherEndpoint) {
 }
 
 TEST(ConnectionLimit, OneOfAnotherEndpointIsClosedForWhoWaits) {
-  Few world({.connections = 1},
-            [](model::Config& config) { config.clusters[0].balance = model::Balance::kRoundRobin; });
-  world.endpoints({"10.0.0.1", "10.0.0.2"});
+  OneForTwo world;
   world.ask();
   PipeEnd& second = world.ask();
   EXPECT_EQ(world.appConnections(), 1u);
@@ -103,9 +108,7 @@ TEST(ConnectionLimit, OneOfAnotherEndpointIsClosedForWhoWaits) {
 
 // Who has waited for long goes before those who came later, though that costs a connection.
 TEST(ConnectionLimit, NobodyStarvesAtAnotherEndpoint) {
-  Few world({.connections = 1},
-            [](model::Config& config) { config.clusters[0].balance = model::Balance::kRoundRobin; });
-  world.endpoints({"10.0.0.1", "10.0.0.2"});
+  OneForTwo world;
   world.ask();                   // at the first
   PipeEnd& other = world.ask();  // waits for the second
   world.advance(Milliseconds(20));
@@ -227,12 +230,12 @@ TEST(ConnectionLimit, AReloadThatRaisesItIsHeardByWhoWaits) {
 }
 
 TEST(ConnectionLimit, AllThatIsUnusedMakesRoomWhereTheLimitIsLower) {
-  Few world({}, [](model::Config& config) { config.clusters[0].balance = model::Balance::kRoundRobin; });
+  Few world({}, takeTurns);
   for (int i = 0; i < 4; ++i) world.ask();
   for (size_t i = 0; i < 4; ++i) world.answer(i);
   world.endpoints({"10.0.0.1", "10.0.0.2"});
   const auto change = [](model::Config& config) {
-    config.clusters[0].balance = model::Balance::kRoundRobin;
+    takeTurns(config);
     config.clusters[0].limits.connections = 2;
   };
   world.adopt(World::changed(change));
@@ -272,7 +275,7 @@ struct FewHttp2 : Few {
   explicit FewHttp2(uint32_t streams)
       : Few({.pending_timeout = Milliseconds(5000), .connections = 1}, [](model::Config& config) {
           config.clusters[0].protocol = model::Protocol::kHttp2;
-          config.clusters[0].balance = model::Balance::kRoundRobin;
+          takeTurns(config);
         }) {
     http::H2Bounds bounds;
     bounds.http2.streams = streams;

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "proxy/connect.h"
 #include "proxy/hold_back.h"
 #include "proxy/refuse_overload.h"
 #include "proxy/request_copy.h"
@@ -182,12 +183,7 @@ Result<void> takeOver(Exchange& exchange, Exchange& second) {
   record.reused = second.record.reused;
   record.upstream_protocol = second.record.upstream_protocol;
   exchange.shared_connection = second.shared_connection;
-  // The connection of a stream may be gone by now.
-  const upstream::H2Pool& pool = exchange.endpoint->h2_pool;
-  const bool is_there = exchange.lease.h2() && pool.holds(*exchange.shared_connection);
-  exchange.describeUpstreamTls(!exchange.lease.h2() ? exchange.lease.connection().tls()
-                               : is_there           ? exchange.shared_connection->tls()
-                                                    : nullptr);
+  describeLease(exchange);
   record.decide(Outcome::kHedgeWon, {}, exchange.endpoint->index, exchange.core.now());
   exchange.core.metrics().hedges_won.add();
   if (exchange.lease.h2()) {  // what it consists of lies in the stream

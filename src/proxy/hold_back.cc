@@ -102,8 +102,8 @@ void tellBreaker(Exchange& exchange, upstream::ClusterState& cluster, bool is_fa
 std::optional<upstream::Permits::Permit> tryPermit(const Exchange& exchange, upstream::ClusterState& cluster) {
   const std::shared_ptr<upstream::Permits>& permits = cluster.shared().requests;
   if (permits->most() == 0) return upstream::Permits::Permit();
-  if (!permits->tryTake(exchange.plan.priority)) return std::nullopt;
-  return upstream::Permits::Permit(permits, exchange.core.loop());
+  upstream::Permits::Permit permit = upstream::Permits::take(permits, exchange.core.loop(), exchange.plan.priority);
+  return permit ? std::optional(std::move(permit)) : std::nullopt;
 }
 
 bool takePermit(Exchange& exchange, upstream::ClusterState& cluster) {

@@ -26,10 +26,9 @@ Priority priorityOf(const model::RoutePriority& route, const http::Headers& head
   if (route.header.empty()) return own;
   const http::Field* const field = headers.find(route.header);
   if (!field) return own;
-  constexpr std::string_view kNames[] = {"high", "normal", "low"};
-  const auto* const named = std::ranges::find(kNames, field->value);
-  if (named == std::end(kNames)) return own;
-  const auto asked = static_cast<Priority>(named - std::begin(kNames));
+  const auto* const named = std::ranges::find(model::kPriorityNames, field->value);
+  if (named == std::end(model::kPriorityNames)) return own;
+  const auto asked = static_cast<Priority>(named - std::begin(model::kPriorityNames));
   return route.may_raise ? asked : std::max(asked, own);
 }
 

@@ -6,7 +6,6 @@
 
 #include "base/grpc_status.h"
 #include "base/random.h"
-#include "http/grpc.h"
 #include "proxy/attempt.h"
 #include "proxy/hedge.h"
 #include "proxy/hold_back.h"
@@ -40,11 +39,6 @@ struct Tried {
   bool neverArrived() const { return !outcome && outcome.error().reached == Reached::kNo; }
 };
 
-std::optional<uint32_t> grpcStatusOf(const Exchange& exchange) {
-  if (!exchange.is_grpc) return std::nullopt;
-  return http::grpc::parseStatus(exchange.response.headers->valueOf(http::HeaderId::kGrpcStatus));
-}
-
 bool isGrpcRetried(uint32_t on, uint32_t status) {
   using On = model::Retry::On;
   switch (status) {
@@ -67,8 +61,7 @@ bool isGrpcRetried(uint32_t on, uint32_t status) {
 bool isRetried(const model::Retry& retry, const Exchange& exchange, const Tried& tried) {
   using On = model::Retry::On;
   if (tried.outcome) {
-    const bool is_gateway_error = tried.status >= 502 && tried.status <= 504;
-    if ((retry.on & On::kGatewayError) && is_gateway_error) return true;
+    if ((retry.on & On::kGatewayError) && isGatewayError(tried.status)) return true;
     if ((retry.on & On::k5xx) && tried.status >= 500) return true;
     if ((retry.on & On::kRetriable4xx) && tried.status == 409) return true;
     if (std::ranges::find(retry.statuses, tried.status) != retry.statuses.end()) return true;
@@ -129,7 +122,6 @@ class Attempts {
  private:
   const std::optional<model::Hedge>& hedge() const { return exchange_.plan.route().hedge; }
   Freshness firstFreshness();
-  void noteSubset();
   Next nextByDefault(const Failure& failure);
   Next nextByRetry(const Tried& tried);
   bool holdRetry();
@@ -175,19 +167,14 @@ Result<void> Attempts::choose() {
       record_.attempts == 0 ? stickyEndpoint(exchange_, *cluster_, subset_) : nullptr;
   endpoint =
       stuck ? Ref<upstream::EndpointState>(stuck) : cluster_->choose(core_.ids(), endpoint.get(), hash_, subset_);
-  if (subset_ && record_.attempts == 0 && endpoint) noteSubset();
-  if (!endpoint && subset_ && !cluster_->endpoints().empty()) return fail(Reason::kNoSubset, Reached::kNo);
-  if (!endpoint) return fail(cluster_->hasDnsFailed() ? Reason::kDnsFailed : Reason::kNoEndpoint, Reached::kNo);
+  if (!endpoint) return std::unexpected(noEndpoint(*cluster_, subset_));
+  if (subset_ && record_.attempts == 0) {
+    noteSubset(record_, *cluster_, *endpoint, *subset_, exchange_.plan.choice.route->rule, core_.now());
+  }
   if (!stuck && cluster_->panics() && record_.attempts == 0) {
     record_.decide(Outcome::kPanicked, {}, static_cast<uint16_t>(cluster_->available()), core_.now());
   }
   return {};
-}
-
-void Attempts::noteSubset() {
-  const bool falls_back = !model::hasAll(exchange_.endpoint->endpoint.labels, subset_->labels);
-  const auto count = static_cast<int64_t>(falls_back ? 0 : cluster_->countOf(subset_));
-  record_.decide(Outcome::kSubset, exchange_.plan.choice.route->rule, observe::trailNumber(count), core_.now());
 }
 
 Freshness Attempts::beginAttempt() {
@@ -275,9 +262,8 @@ Attempts::Next Attempts::nextByRetry(const Tried& tried) {
 bool Attempts::holdRetry() {
   const std::shared_ptr<upstream::Permits>& retrying = cluster_->shared().retrying;
   if (retry_permit_ || retrying->most() == 0) return true;
-  if (!retrying->tryTake()) return false;
-  retry_permit_ = {retrying, core_.loop()};
-  return true;
+  retry_permit_ = upstream::Permits::take(retrying, core_.loop());
+  return static_cast<bool>(retry_permit_);
 }
 
 Attempts::Next Attempts::deny(observe::RetryDenial denial) {
@@ -287,6 +273,18 @@ Attempts::Next Attempts::deny(observe::RetryDenial denial) {
 }
 
 }  // namespace
+
+Failure noEndpoint(const upstream::ClusterState& cluster, const model::Subset* subset) {
+  if (subset && !cluster.endpoints().empty()) return {Reason::kNoSubset, Reached::kNo, 0};
+  return {cluster.hasDnsFailed() ? Reason::kDnsFailed : Reason::kNoEndpoint, Reached::kNo, 0};
+}
+
+void noteSubset(observe::ExchangeRecord& record, upstream::ClusterState& cluster, const upstream::EndpointState& chosen,
+                const model::Subset& subset, observe::RuleId rule, Instant now) {
+  const bool falls_back = !model::hasAll(chosen.endpoint.labels, subset.labels);
+  const auto count = static_cast<int64_t>(falls_back ? 0 : cluster.countOf(&subset));
+  record.decide(Outcome::kSubset, rule, observe::trailNumber(count), now);
+}
 
 bool mayTryAnother(const Failure& failure, uint8_t attempts, size_t endpoints) {
   return isConnectFailure(failure.reason) && attempts < kAttemptsMost && attempts < endpoints;

@@ -16,6 +16,12 @@ inline constexpr uint8_t kAttemptsMost = 3;
 // were tried.
 bool mayTryAnother(const Failure& failure, uint8_t attempts, size_t endpoints);
 
+// Why the service had no endpoint to choose. `subset`: null where any would do.
+Failure noEndpoint(const upstream::ClusterState& cluster, const model::Subset* subset);
+// Tells the trail among how many with the labels of `subset` that endpoint was chosen.
+void noteSubset(observe::ExchangeRecord& record, upstream::ClusterState& cluster, const upstream::EndpointState& chosen,
+                const model::Subset& subset, observe::RuleId rule, Instant now);
+
 // Leaves the answer in exchange.response, see attempt().
 loop::Task<void> tryUpstreams(Core& core, Exchange& exchange);
 

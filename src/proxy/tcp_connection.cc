@@ -74,12 +74,9 @@ loop::Task<void> TcpConnection::connect() {
   if (!cluster) co_return fail(Reason::kNoService, Reached::kNo);
   for (;;) {
     endpoint_ = cluster->choose(core_.ids(), endpoint_.get(), std::nullopt, subset);
-    if (!endpoint_ && subset && !cluster->endpoints().empty()) co_return fail(Reason::kNoSubset, Reached::kNo);
-    if (!endpoint_) co_return fail(cluster->hasDnsFailed() ? Reason::kDnsFailed : Reason::kNoEndpoint, Reached::kNo);
+    if (!endpoint_) co_return std::unexpected(noEndpoint(*cluster, subset));
     if (subset && record_.attempts == 0) {
-      const bool falls_back = !model::hasAll(endpoint_->endpoint.labels, subset->labels);
-      const auto count = static_cast<int64_t>(falls_back ? 0 : cluster->countOf(subset));
-      record_.decide(Outcome::kSubset, planIn(**snapshot).rule, observe::trailNumber(count), core_.now());
+      noteSubset(record_, *cluster, *endpoint_, *subset, planIn(**snapshot).rule, core_.now());
     }
     if (cluster->panics() && record_.attempts == 0) {
       record_.decide(Outcome::kPanicked, {}, static_cast<uint16_t>(cluster->available()), core_.now());
@@ -115,19 +112,10 @@ loop::Task<void> TcpConnection::connect() {
 loop::Task<void> TcpConnection::findSlot(upstream::ClusterState& cluster, upstream::Permits::Permit& slot) {
   slot = takeSlot(core_, cluster);
   if (slot) co_return loop::done;
-  const Failure full = connectionsFull(cluster);
-  const Instant began = core_.now();
-  record_.decide(Outcome::kConnectionsFull, {}, observe::trailNumber(full.detail), began);
-  const net::Patience patience{.stall = cluster.options().limits.pending_timeout, .stalled = full};
+  const net::Patience patience{.stall = cluster.options().limits.pending_timeout, .stalled = connectionsFull(cluster)};
   upstream::GrantedConnection granted;
-  const Result<void> waited = co_await loop::asResult(upstream::ConnectionWait(
-      nullptr, cluster.shared().connections, core_.loop(), patience, granted, model::Priority::kNormal, full));
+  co_await awaitConnection(core_, cluster, record_, {.patience = patience}, granted);
   slot = std::move(granted.slot);
-  if (!waited) {
-    core_.metrics().connections_overflowed.add();
-    co_return waited;
-  }
-  record_.decide(Outcome::kConnectionFree, {}, observe::trailMillis(core_.now() - began), core_.now());
   co_return loop::done;
 }
 

@@ -60,16 +60,18 @@ std::optional<Verdict> verdictOf(const Exchange& exchange, const Result<void>& o
   }
   const uint16_t status = exchange.response.status;
   if (status == 429) return Verdict::kOverloaded;
-  if (status >= 502 && status <= 504) return Verdict::kGatewayError;
-  if (exchange.is_grpc) {
-    const std::string_view text = exchange.response.headers->valueOf(http::HeaderId::kGrpcStatus);
-    const Verdict grpc = verdictOfGrpc(http::grpc::parseStatus(text));
-    if (grpc != Verdict::kGood) return grpc;
-  }
+  if (isGatewayError(status)) return Verdict::kGatewayError;
+  const Verdict grpc = verdictOfGrpc(grpcStatusOf(exchange));
+  if (grpc != Verdict::kGood) return grpc;
   return status >= 500 ? Verdict::kServerError : Verdict::kGood;
 }
 
 }  // namespace
+
+std::optional<uint32_t> grpcStatusOf(const Exchange& exchange) {
+  if (!exchange.is_grpc) return std::nullopt;
+  return http::grpc::parseStatus(exchange.response.headers->valueOf(http::HeaderId::kGrpcStatus));
+}
 
 bool isCallersDoing(const Exchange& exchange, const Result<void>& outcome) {
   // A mirror has a time of its own.

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 
 #include "base/deadline.h"
@@ -28,6 +29,12 @@ inline constexpr Duration kRunsWell = std::chrono::seconds(5);
 inline constexpr Duration kSlowReader = std::chrono::seconds(1);
 // With no more than this left of a time that the caller set, the service may have given up for that: it was told of it.
 inline constexpr Duration kGivesUp = Milliseconds(10);
+
+constexpr bool isGatewayError(uint16_t status) {
+  return status >= 502 && status <= 504;
+}
+// That stands in the head of a gRPC answer, which has nothing else then.
+std::optional<uint32_t> grpcStatusOf(const Exchange& exchange);
 
 // The caller chose how much time there is, and that is why it failed: whoever sends requests with too little must not
 // make a service look ill to others.

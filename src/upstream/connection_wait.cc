@@ -22,7 +22,7 @@ ConnectionWait* ConnectionQueue::first() const {
 
 ConnectionWait::ConnectionWait(ConnectionQueue* queue, ConnectionLimit& limit, loop::Loop& loop,
                                const net::Patience& patience, GrantedConnection& into, Priority priority, Failure full)
-    : PermitWait(limit.permits, loop, patience, into.slot, priority, full), permits_(limit.permits), into_(into) {
+    : PermitWait(limit.permits, loop, patience, into.slot, priority, full), into_(into) {
   if (isDone()) return;
   limit.askAll();
   if (!queue) return;
@@ -35,7 +35,7 @@ ConnectionWait::~ConnectionWait() {
 }
 
 bool ConnectionWait::mustYield() const {
-  const std::optional<Permits::Claim> next = permits_->nextInLine();
+  const std::optional<Permits::Claim> next = permits().nextInLine();
   if (!next || next->priority > claim().priority) return false;
   return next->priority < claim().priority || next->since + kConnectionTurn < claim().since;
 }

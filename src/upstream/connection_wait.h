@@ -52,7 +52,6 @@ class ConnectionWait final : public PermitWait {
   void give(std::unique_ptr<http::H2Stream> stream, H2Connection& shared);
 
  private:
-  const std::shared_ptr<Permits> permits_;
   GrantedConnection& into_;
   ConnectionQueue::Line* line_ = nullptr;  // null: in none
   ConnectionQueue::Line::iterator place_;

@@ -47,9 +47,12 @@ bool Permits::mayWait(Priority priority) const {
 std::optional<Permits::Claim> Permits::nextInLine() {
   if (waiting() == 0) return std::nullopt;
   const std::lock_guard lock(mutex_);
-  const auto first = std::ranges::find_if(queues_, [](const Queue& queue) { return !queue.empty(); });
-  if (first == queues_.end()) return std::nullopt;
-  return first->front()->claim;
+  const std::shared_ptr<Waiter> waiter = first();
+  return waiter ? std::optional(waiter->claim) : std::nullopt;
+}
+
+Permits::Permit Permits::take(const std::shared_ptr<Permits>& self, loop::Loop& loop, Priority priority) {
+  return self->tryTake(priority) ? Permit(self, loop) : Permit();
 }
 
 bool Permits::tryTake(Priority priority) {
@@ -121,12 +124,17 @@ bool Permits::leave(Waiter& waiter) {
   return true;
 }
 
+// Who goes first of all that wait, with the mutex held; null: nobody waits.
+std::shared_ptr<Permits::Waiter> Permits::first() const {
+  const auto queue = std::ranges::find_if(queues_, [](const Queue& each) { return !each.empty(); });
+  return queue == queues_.end() ? nullptr : queue->front();
+}
+
 // Who is next, with a permit taken for it; null: there is none, or nobody waits that may have one.
 std::shared_ptr<Permits::Waiter> Permits::next() {
   const std::lock_guard lock(mutex_);
-  const auto first = std::ranges::find_if(queues_, [](const Queue& queue) { return !queue.empty(); });
-  if (first == queues_.end() || !takeIfRoom(first->front()->claim.priority)) return nullptr;
-  std::shared_ptr<Waiter> waiter = first->front();
+  std::shared_ptr<Waiter> waiter = first();
+  if (!waiter || !takeIfRoom(waiter->claim.priority)) return nullptr;
   remove(*waiter, Waiter::State::kGranted);
   return waiter;
 }
@@ -169,11 +177,15 @@ PermitWait::PermitWait(std::shared_ptr<Permits> permits, loop::Loop& loop, const
 }
 
 PermitWait::~PermitWait() {
+  leave();
+}
+
+void PermitWait::leave() {
   if (std::exchange(waiter_->wait, nullptr)) permits_->leave(*waiter_);
 }
 
 void PermitWait::endWithout() {
-  if (std::exchange(waiter_->wait, nullptr)) permits_->leave(*waiter_);
+  leave();
   finish(loop_.queue(), {});
 }
 

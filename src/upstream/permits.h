@@ -62,6 +62,8 @@ class Permits {
 
   // False: as many run as may, or others wait already that go first.
   bool tryTake(Priority priority = Priority::kNormal);
+  // The same as what holds it; empty: none could be had.
+  static Permit take(const std::shared_ptr<Permits>& self, loop::Loop& loop, Priority priority = Priority::kNormal);
 
  private:
   friend class PermitWait;
@@ -89,6 +91,7 @@ class Permits {
   std::shared_ptr<Waiter> lastBelow(Priority priority);
   void remove(Waiter& waiter, Waiter::State into);
   bool leave(Waiter& waiter);
+  std::shared_ptr<Waiter> first() const;
   std::shared_ptr<Waiter> next();
   static void deliver(const std::shared_ptr<Permits>& self, Waiter& waiter);
 
@@ -111,6 +114,7 @@ class PermitWait : public loop::Wait, private loop::Timer {
   virtual ~PermitWait();
 
  protected:
+  Permits& permits() const { return *permits_; }
   const Permits::Claim& claim() const { return waiter_->claim; }
   // Ends the wait though there is no permit.
   void endWithout();
@@ -118,6 +122,7 @@ class PermitWait : public loop::Wait, private loop::Timer {
  private:
   friend class Permits;
   void onTime() override;
+  void leave();
 
   std::shared_ptr<Permits> permits_;
   loop::Loop& loop_;
